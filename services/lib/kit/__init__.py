@@ -1,0 +1,1 @@
+"""Runtime that knows no shop and no chat: streams, SQL, HTTP, settings, metrics, health, logs."""

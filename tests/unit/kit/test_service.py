@@ -1,0 +1,162 @@
+"""A service starts and stops in order, and the process says with its status whether one failed."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import REGISTRY
+
+from services.lib.kit.service import Service
+
+SCRIPT = """
+import asyncio, sys
+from contextlib import asynccontextmanager
+from services.lib.kit.service import Service, serve
+
+good, other = Service("good"), Service("other")
+
+@asynccontextmanager
+async def part():
+    {start}
+    yield
+    print("drained", flush=True)
+
+async def beside():
+    {beside}
+
+good.on_start(part)
+other.run_beside(beside)
+
+@asynccontextmanager
+async def lifespan(app):
+    async with good.running(), other.running():
+        print("up", flush=True)
+        yield
+
+from starlette.applications import Starlette
+raise SystemExit(serve(Starlette(lifespan=lifespan), [good, other], "127.0.0.1", int(sys.argv[1])))
+"""
+
+
+def start(**parts: str) -> subprocess.Popen[str]:
+    script = textwrap.dedent(SCRIPT).format(**{"start": "pass", "beside": "await asyncio.sleep(60)", **parts})
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", script, str(port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_end_it_drains_and_ends_with_status_0(number: signal.Signals) -> None:
+    with start() as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        time.sleep(0.3)  # uvicorn takes the signal from here on
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=10)
+    assert (process.returncode, out) == (0, "drained\n")
+
+
+def test_one_failing_service_ends_all_with_status_1() -> None:
+    with start(beside="await asyncio.sleep(0.5); raise LookupError('no')") as process:
+        out, err = process.communicate(timeout=15)
+    assert (process.returncode, out) == (1, "up\ndrained\n")
+    assert "LookupError" in err
+
+
+def test_what_does_not_start_ends_with_status_1() -> None:
+    with start(start="raise OSError('Kafka is away')") as process:
+        out, _ = process.communicate(timeout=15)
+    assert (process.returncode, out) == (1, "")
+
+
+async def test_parts_start_in_order_and_stop_backwards_after_what_runs_beside() -> None:
+    log: list[str] = []
+    service = Service("x", end=lambda: log.append("end"))
+
+    def part(name: str) -> Any:
+        @asynccontextmanager
+        async def managed() -> AsyncIterator[None]:
+            log.append(f"+{name}")
+            yield
+            log.append(f"-{name}")
+
+        return managed
+
+    async def beside() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            log.append("beside ended")
+
+    service.on_start(part("sql"))
+    service.on_start(part("kafka"))
+    service.run_beside(beside)
+    async with service.running():
+        await asyncio.sleep(0)
+    assert log == ["+sql", "+kafka", "beside ended", "-kafka", "-sql"]
+    assert not service.failed
+
+
+async def test_a_part_that_dies_ends_the_process_once() -> None:
+    ended: list[int] = []
+    service = Service("x", end=lambda: ended.append(1))
+
+    async def dies() -> None:
+        raise LookupError("no")
+
+    service.run_beside(dies)
+    service.run_beside(dies)
+    async with service.running():
+        await asyncio.sleep(0.01)
+        assert await service.health.live() == ["ending: LookupError"]
+    assert ended == [1]
+    assert service.failed
+
+
+async def test_a_part_that_ends_without_being_asked_has_died_too() -> None:
+    service = Service("x", end=lambda: None)
+
+    async def returns() -> None:
+        return
+
+    service.run_beside(returns)
+    async with service.running():
+        await asyncio.sleep(0.01)
+    assert service.failed
+
+
+def test_without_a_server_failing_is_a_signal_to_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
+    Service("x").fail(ValueError())
+    assert sent == [(os.getpid(), signal.SIGTERM)]
+
+
+async def test_it_answers_health_and_metrics() -> None:
+    service = Service("x")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(service.asgi()), base_url="http://x") as client:
+        assert (await client.get("/health/live")).status_code == 200
+        metrics = await client.get("/metrics/")
+    assert "baton_event_age_seconds" in metrics.text
+
+
+def test_every_metric_says_what_it_is_and_in_what_unit() -> None:
+    ours = [metric for metric in REGISTRY.collect() if metric.name.startswith("baton_")]
+    assert len(ours) > 15
+    for metric in ours:
+        assert metric.documentation, metric.name
+        if metric.type == "histogram":
+            assert metric.name.endswith("_seconds")
