@@ -1,0 +1,1 @@
+"""On-device language: encoders, screening, language identification, masking."""
