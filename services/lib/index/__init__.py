@@ -1,0 +1,1 @@
+"""Search documents, the index Protocol and its engines."""
