@@ -1,0 +1,1 @@
+"""Accepts what gateways publish: validates, dedupes, masks, screens, gives positions."""
