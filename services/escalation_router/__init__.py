@@ -1,0 +1,1 @@
+"""Decides every turn and owns the handoff."""
