@@ -1,0 +1,1 @@
+"""Reads the shop into the search index."""

@@ -1,0 +1,55 @@
+"""Composition root of the catalogue indexer."""
+
+import httpx
+
+from schemas.topics import CATALOG_CHANGES
+from services.catalog_indexer.changes import Changes
+from services.catalog_indexer.handlers import HANDLED, apply_with
+from services.catalog_indexer.indexing import Indexed, Progress, index_store, silent
+from services.catalog_indexer.settings import IndexSettings, Settings
+from services.lib.index.sqlite import SqliteIndex
+from services.lib.kit import metrics
+from services.lib.kit.assembly import window_service
+from services.lib.kit.service import Service, utc_now
+from services.lib.language.encoder import Encoder
+from services.lib.shop.magento import Magento
+
+NAME = "catalog-indexer"
+
+
+def create(settings: Settings) -> Service:
+    """Keeps the index up with `catalog.changes`. Raises `IndexUnavailable` where the file is another program's."""
+    http = httpx.AsyncClient()
+    shop = Magento(settings.shop, http)
+    index = SqliteIndex.open(settings.index_path, Encoder.load(), create=True)
+    changes = Changes(shop, index, [view.code for view in settings.shop.stores], utc_now)
+
+    return window_service(
+        NAME,
+        settings,
+        (CATALOG_CHANGES,),
+        HANDLED,
+        lambda _: apply_with(changes),
+        needs=(lambda: http, lambda: index),
+        width=4,
+    )
+
+
+async def index_all(
+    settings: IndexSettings, progress: Progress = silent, *, anew: bool = False
+) -> dict[str, Indexed]:
+    """Index every store view, as `baton index` does; what came of it by store view. `anew` is `--full`."""
+    index = SqliteIndex.open(settings.index_path, Encoder.load(threads=2), create=True)
+    try:
+        async with httpx.AsyncClient() as http:
+            shop = Magento(settings.shop, http)
+            done = {
+                view.code: await index_store(shop, index, view.code, utc_now, progress, anew=anew)
+                for view in settings.shop.stores
+            }
+    finally:
+        index.close()
+    metrics.INDEXED.labels("product").set(sum(one.products for one in done.values()))
+    metrics.INDEXED.labels("passage").set(sum(one.passages for one in done.values()))
+    metrics.CATALOG_READ_AT.set_to_current_time()
+    return done

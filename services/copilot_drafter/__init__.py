@@ -1,0 +1,1 @@
+"""Prepares the brief an agent gets with a handoff."""

@@ -1,0 +1,1 @@
+"""Proposes a proven answer, or says why there is none."""

@@ -1,0 +1,1 @@
+"""Scores the sentiment of one message."""
