@@ -223,7 +223,7 @@ def _intent(u: Understanding, folded: str) -> tuple[Intent, bool]:
     if u.order_cue and not (lex.has("how_to", folded) and u.policy_cue and u.order_number is None):
         return Intent.ORDER_STATE, u.order_number is not None or not u.policy_cue
     constrained = u.price is not None or u.cheap or bool(u.groups)
-    if u.cheaper_than_shown and u.focus:
+    if u.cheaper_than_shown and (u.focus or not u.policy_cue):
         return Intent.PRODUCT_SEARCH, True
     if u.focus and u.policy_cue and not u.named:
         return Intent.POLICY, False

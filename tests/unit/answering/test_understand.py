@@ -44,6 +44,8 @@ def catalogue() -> CatalogueWords:
         ("Ich suche eine rote Jacke", Intent.PRODUCT_SEARCH),
         ("je cherche une veste rouge", Intent.PRODUCT_SEARCH),
         ("busco una chaqueta roja", Intent.PRODUCT_SEARCH),
+        ("something cheaper please", Intent.PRODUCT_SEARCH),
+        ("anything cheaper?", Intent.PRODUCT_SEARCH),
         ("Is the Harbour Rain Jacket waterproof?", Intent.PRODUCT_DETAIL),
         ("Was kostet der Fjord Parka?", Intent.PRODUCT_DETAIL),
         ("Combien coûte le Fjord Parka ?", Intent.PRODUCT_DETAIL),
