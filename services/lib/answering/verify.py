@@ -23,9 +23,7 @@ from services.lib.answering.prices import amount_of, currencies_of
 from services.lib.answering.returns import surely_inside
 from services.lib.answering.texts import money, say
 from services.lib.index.terms import fold
-
-FRESH = timedelta(minutes=15)
-"""Older than this a price, stock level or order state is no proof any more."""
+from services.lib.shop.facts import is_proof
 
 Proofs = Sequence[FactProof | PassageProof]
 
@@ -78,7 +76,7 @@ def verify(
 
 def expired(proofs: Proofs, now: datetime) -> bool:
     """Whether a live fact among these is too old to be said at `now`."""
-    return any(proof.kind in LIVE_FACTS and now - proof.read_at > FRESH for proof in proofs)
+    return any(proof.kind in LIVE_FACTS and not is_proof(proof.read_at, now) for proof in proofs)
 
 
 def _claim(claim: Claim, proofs: Proofs, language: str, now: datetime) -> list[str]:
@@ -276,7 +274,7 @@ def _card(card: Card, proofs: Proofs, now: datetime) -> list[str]:
     facts = [
         proof
         for proof in proofs
-        if isinstance(proof, FactProof) and (proof.kind not in LIVE_FACTS or now - proof.read_at <= FRESH)
+        if isinstance(proof, FactProof) and (proof.kind not in LIVE_FACTS or is_proof(proof.read_at, now))
     ]
     prices = {fact.value for fact in facts if fact.kind == "price" and fact.subject == card.sku}
     problems = [
@@ -290,7 +288,7 @@ def _card(card: Card, proofs: Proofs, now: datetime) -> list[str]:
         problems.append("its stock was not read from the shop")
     if card.name not in {fact.value for fact in facts if fact.kind == "product"}:
         problems.append("its name is not in the catalogue")
-    if now - card.read_at > FRESH:
+    if not is_proof(card.read_at, now):
         problems.append("it is older than 15 minutes")
     return problems
 

@@ -12,7 +12,8 @@ from schemas.chat import Card, Claim, FactProof, PassageProof
 from schemas.money import Money
 from services.lib.answering.draft import CATALOGUE, SINGLE, Draft, card_line
 from services.lib.answering.texts import LANGUAGES, date, money
-from services.lib.answering.verify import FRESH, expired, verify
+from services.lib.answering.verify import expired, verify
+from services.lib.shop.facts import LIFETIME
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 CURRENCIES = ("USD", "EUR", "GBP", "CHF", "CAD", "AUD", "JPY", "SEK", "PLN")
@@ -184,7 +185,7 @@ def test_a_claim_the_reply_does_not_make_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("age", "fine"),
-    [(timedelta(0), True), (FRESH, True), (FRESH + timedelta(seconds=1), False), (-timedelta(hours=1), False)],
+    [(timedelta(0), True), (LIFETIME, True), (LIFETIME + timedelta(seconds=1), False), (-timedelta(hours=1), False)],
 )
 def test_old_facts_and_facts_from_the_future_prove_nothing(age: timedelta, fine: bool) -> None:
     assert (problems(price_draft("en", "49.00", "USD"), NOW + age) == []) is fine
