@@ -24,13 +24,15 @@ def _to_utc(value: datetime) -> datetime:
 Utc = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """A moment with a zone, normalised to UTC; a naive one is an error."""
 
-Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\s:]+$")]
-"""An identifier of another system: no white space, and no colon, which separates the parts of a key."""
+Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\s:\x00-\x1f\x7f]+$")]
+"""An identifier of another system: no white space or control characters, and no colon, which separates the parts of
+a key."""
 
 GatewayName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 """A gateway's own name: it stands in addresses, so nothing in it has a meaning there."""
 
-ConversationName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^\S+$")]
+ConversationName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\s\x00-\x1f\x7f]+$")]
+"""What a gateway calls a conversation. PostgreSQL takes no NUL in a text, and logs are read in terminals."""
 
 
 class Data(BaseModel):

@@ -1,17 +1,18 @@
 """`Decisions`: one row a decided turn, written with the state. A second decision on a turn cannot be stored."""
 
-import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from pydantic import BaseModel
 from sqlalchemy import Column, Integer, String, Table, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.support import DecisionMade
-from services.lib.kit import metrics
 from services.lib.kit.sql import Moment, fold_tables
 
 tables = fold_tables()
+
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 decisions = Table(
     "decisions",
@@ -23,11 +24,9 @@ decisions = Table(
     Column("decided_at", Moment, nullable=False, index=True),
 )
 
-_log = logging.getLogger(__name__)
-
 
 class Decisions:
-    """The router's `Recorder`; also counts and logs each decision."""
+    """The router's `Recorder`."""
 
     async def write(self, connection: AsyncConnection, key: str, rows: Sequence[BaseModel]) -> None:
         made = [row for row in rows if isinstance(row, DecisionMade)]
@@ -46,23 +45,3 @@ class Decisions:
                 for row in made
             ],
         )
-        for row in made:
-            _tell(key, row)
-
-
-def _tell(key: str, row: DecisionMade) -> None:
-    seconds = (row.decided_at - row.accepted_at).total_seconds()
-    metrics.DECISIONS.labels(row.decision, row.reason or "none", row.arm).inc()
-    metrics.DECISION_SECONDS.labels(row.decision).observe(max(0.0, seconds))
-    fields = {
-        "key": key,
-        "position": row.position,
-        "decision": row.decision,
-        "reason": row.reason,
-        "because": row.because,
-        "intent": row.intent,
-        "confidence": row.confidence,
-        "seconds": round(seconds, 3),
-        "policy": row.versions.policy[:12],
-    }
-    _log.info("decided", extra={"fields": fields})

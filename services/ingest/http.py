@@ -24,6 +24,7 @@ from services.lib.kit.errors import Unavailable
 
 _ENVELOPE = 2 * 1024
 """Bytes kept for what is not lines: two names and a few flags."""
+NOTHING = "nothing was said in this conversation, or it was deleted"
 _NO_COPY = {"Cache-Control": "no-store"}
 
 
@@ -62,12 +63,14 @@ def transcript_route(log: ConversationLog, token: SecretStr) -> Route:
         if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), expected):
             return _error(HTTPStatus.UNAUTHORIZED, "a Bearer token is needed", {"WWW-Authenticate": "Bearer"})
         gateway, conversation = request.path_params["gateway"], request.path_params["conversation"]
+        if "\0" in gateway + conversation:  # no name has one, and PostgreSQL would refuse to look
+            return _error(HTTPStatus.NOT_FOUND, NOTHING)
         try:
             found = await log.transcript(conversation_key(gateway, conversation), TRANSCRIPT_LIMIT - _ENVELOPE)
         except Unavailable:
             return _error(HTTPStatus.SERVICE_UNAVAILABLE, "the log cannot be read now", {"Retry-After": "1"})
         if not found.lines and not found.cut:
-            return _error(HTTPStatus.NOT_FOUND, "nothing was said in this conversation, or it was deleted")
+            return _error(HTTPStatus.NOT_FOUND, NOTHING)
         body = TranscriptBody(
             gateway=gateway,
             conversation=conversation,

@@ -7,20 +7,20 @@ One row a line, written in the same transaction as the state that numbers it. Th
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from pydantic import BaseModel
-from sqlalchemy import JSON, Column, Integer, MetaData, String, Table, Text, delete, insert, select
+from sqlalchemy import JSON, Column, Integer, String, Table, Text, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.topics import TRANSCRIPT_LIMIT
 from services.ingest.rows import LogLine
-from services.lib.kit.sql import Database, Moment
-from services.lib.kit.sql import metadata as kit_tables
+from services.lib.kit.sql import Database, Moment, fold_tables
 
-tables = MetaData()
+tables = fold_tables()
 """The fold's tables and ours: what ingest's database holds."""
-for _table in kit_tables.sorted_tables:
-    _table.to_metadata(tables)
+
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 log = Table(
     "log",

@@ -145,7 +145,7 @@ def test_what_nobody_rests_on_may_change(change: dict[str, Any]) -> None:
         (
             CHAT_INBOUND,
             lambda d: fields(d, "CustomerMessage")["store"].update(pattern="^[a-z]+$"),
-            r"CustomerMessage.data.store: pattern changed from '^[^\\s:]+$' to '^[a-z]+$'",
+            r"CustomerMessage.data.store: pattern changed from '^[^\\s:\\x00-\\x1f\\x7f]+$' to '^[a-z]+$'",
         ),
         (
             CHAT_INBOUND,

@@ -8,11 +8,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel
 
-from schemas.topics import Topic
+from schemas.codec import Cause
+from schemas.topics import TOPICS, Topic
+from services.lib.kit import metrics
 from services.lib.kit.broker import Publisher, connect, running
 from services.lib.kit.consumer import Consumer
 from services.lib.kit.dead_letters import DeadLetters, Vault
@@ -26,10 +29,15 @@ from services.lib.kit.sql import Database
 from services.lib.kit.table import Table
 from services.lib.kit.timers import TimerLoop
 from services.lib.kit.window import Handle, Window
-from services.lib.kit.work import Prepare, UnitOfWork
+from services.lib.kit.work import Prepare, UnitOfWork, Watch
 
 RELAY_EVERY_S = 1.0
 PRUNE_EVERY_S = 3600.0
+
+FOLD_CAUSES = (*get_args(Cause), "broken", "unwritable")
+"""Why a fold puts a record aside."""
+WINDOW_CAUSES = (*get_args(Cause), "poison", "transient", "timeout", "broken")
+"""Why a window does."""
 
 S = TypeVar("S", bound=BaseModel)
 C = TypeVar("C")
@@ -42,8 +50,10 @@ def fold_service(
     topics: Sequence[Topic],
     *,
     database: Database,
+    migrations: Sequence[Path] = (),
     context: Callable[[], C],
     recorder: Recorder | None = None,
+    watch: Watch[S] | None = None,
     prepare: Prepare | None = None,
     size_limit: int | None = None,
     strict_types: bool = False,
@@ -53,10 +63,18 @@ def fold_service(
 ) -> Service:
     """A stateful service: one consumer of `topics` into a unit of work, with timers, relay and pruning.
 
+    `migrations` are the folders of the service's own revisions, beside those of the fold's tables; `watch` is told of
+    every step once it is committed.
     `needs` are entered, and `tables` caught up, before anything is consumed: a decision must not rest on a
     table that is half read.
     """
     service = Service(name)
+    _count_from_zero(name, topics, FOLD_CAUSES)
+    metrics.OUTBOX_RELAYED.labels(name)
+    metrics.TIMER_DELAY.labels(name)
+    for topic in TOPICS:
+        if name in topic.producers:
+            metrics.OUTBOX_REFUSED.labels(name, topic.name)
     broker = connect(settings.kafka, name)
     publisher = Publisher(broker, settings.kafka.request_timeout_ms / 1000)
     outbox = Outbox(name, database, publisher, utc_now)
@@ -70,6 +88,7 @@ def fold_service(
         clock=utc_now,
         health=service.health,
         recorder=recorder,
+        watch=watch,
         prepare=prepare,
         size_limit=size_limit,
         strict_types=strict_types,
@@ -79,8 +98,10 @@ def fold_service(
 
     @asynccontextmanager
     async def sql() -> AsyncIterator[None]:
+        from services.lib.kit.migrations import migrate  # Alembic takes half a second, and most services have no SQL
+
         try:
-            await database.create()
+            await migrate(settings.database_url, *migrations)
             yield
         finally:
             await database.close()
@@ -114,6 +135,9 @@ def window_service(
     """A stateless service: one consumer of `topics` into a window. `needs` are entered, and `tables` caught up,
     before it starts."""
     service = Service(name)
+    _count_from_zero(name, topics, WINDOW_CAUSES)
+    metrics.RETRIES.labels(name)
+    metrics.IN_FLIGHT.labels(name)
     broker = connect(settings.kafka, name)
     publisher = Publisher(broker, settings.kafka.request_timeout_ms / 1000)
     window = Window(
@@ -145,6 +169,15 @@ def window_service(
     service.run_beside(consumer.watch_lag)
     service.run_beside(window.run_commits)
     return service
+
+
+def _count_from_zero(name: str, topics: Sequence[Topic], causes: Sequence[str]) -> None:
+    """A counter that is born with its first event, at 1, shows no increase: the one that matters most is not seen."""
+    metrics.COMMIT_FAILURES.labels(name)
+    metrics.PAUSED.labels(name)
+    for topic in topics:
+        for cause in causes:
+            metrics.DEAD_LETTERS.labels(name, topic.name, cause)
 
 
 async def _every(seconds: float, work: Callable[[], Any]) -> None:

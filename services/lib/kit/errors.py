@@ -13,5 +13,9 @@ class Unavailable(Exception):
     """Our own SQL or Kafka is away: pause and say not ready, instead of dead-lettering what is innocent."""
 
 
+class UnknownRevision(Exception):
+    """The database was migrated by another version of Baton, one that knows more than this one."""
+
+
 class Braked(Exception):
     """A consumer dead-letters nearly everything it reads: it is we who are broken, so it stops."""

@@ -1,4 +1,4 @@
-"""`Database`: one service's own SQL, SQLite by default, with the tables every fold needs.
+"""`Database`: one service's own SQL, SQLite or PostgreSQL, with the tables every fold needs.
 
 inbox     ids of events that were folded, so that a second copy changes nothing
 states    one row a key: the fold's state as JSON, and the last sequence per topic
@@ -115,9 +115,10 @@ timers = Table(
 )
 
 
-_AWAY_SQLSTATES = ("08", "25006", "40", "53", "55P03", "57")
-"""SQLSTATEs, or their classes, that pass by themselves: connection, read-only after a failover, serialization
-and deadlock, resources, lock not available, operator intervention (PostgreSQL documentation, appendix A)."""
+_AWAY_SQLSTATES = ("08", "25006", "25P03", "40", "53", "55P03", "57")
+"""SQLSTATEs, or their classes, that pass by themselves: connection, read-only after a failover, a transaction that
+idled too long, serialization and deadlock, resources, lock not available, operator intervention, which a statement
+that took too long counts as (PostgreSQL documentation, appendix A)."""
 
 _REFUSED_SQLSTATES = ("22", "23")
 """Data exceptions and integrity constraints."""
@@ -137,27 +138,39 @@ _AWAY_SQLITE = frozenset(
 """A missing table is an OperationalError in SQLite too, but nothing to wait for."""
 
 
+CONNECT_S = 5.0
+"""Seconds to connect to PostgreSQL."""
+
+LOCK_S = 10.0
+"""Seconds to wait for a row that another member holds: its transaction takes milliseconds, or its process is gone."""
+
+STATEMENT_S = 15.0
+"""Seconds a statement may take in PostgreSQL: more than a wait for a lock, so that this one is named."""
+
+IDLE_S = 10.0
+"""Seconds a transaction may do nothing: a process that is paused within one would hold its rows for ever."""
+
+_GONE_S = 30.0
+"""Seconds without an answer after which the server is taken for gone: it would have given up before."""
+
+
 class Database:
     """An engine whose transactions begin with the write lock taken, and whose absence is `Unavailable`."""
 
-    def __init__(self, url: str, tables: MetaData = metadata) -> None:
-        self._tables = tables
+    def __init__(self, url: str, name: str = "baton", *, limited: bool = True) -> None:
+        """`url` is SQLAlchemy's. `name` is what PostgreSQL's `pg_stat_activity` shows. Without `limited` a statement
+        may take as long as it takes."""
         self.is_sqlite = url.startswith("sqlite")
         # The text of an error would repeat the values of the statement, which are what shoppers wrote.
         options: dict[str, Any] = {"hide_parameters": True}
         if not self.is_sqlite:
-            options |= {"pool_pre_ping": True, "pool_timeout": 10}
+            options |= _postgresql_options(name, limited=limited)
         self.engine: AsyncEngine = create_async_engine(url, **options)
         self._reader = self.engine.execution_options(baton_reading=True)
         # SQLite has one writer: waiting for it here is fair and has no time-out, waiting in SQLite is neither.
         self._writer = asyncio.Lock() if self.is_sqlite else None
         if self.is_sqlite:
             _sqlite_pragmas(self.engine.sync_engine)
-
-    async def create(self) -> None:
-        """Create the tables that are missing."""
-        async with self.begin() as connection:
-            await connection.run_sync(self._tables.create_all)
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -238,6 +251,26 @@ def _saying_unavailable() -> Iterator[None]:
 def _first_line(error: Exception) -> str:
     """Of a database error: later lines repeat the statement."""
     return (str(getattr(error, "orig", error)).splitlines() or [""])[0][:200]
+
+
+def _postgresql_options(name: str, *, limited: bool) -> dict[str, Any]:
+    """A fold needs one connection to write and a few to read; ten a process leave room for many processes."""
+    connecting: dict[str, Any] = {"timeout": CONNECT_S, "server_settings": {"application_name": name}}
+    if limited:
+        limits = {
+            "lock_timeout": LOCK_S,
+            "statement_timeout": STATEMENT_S,
+            "idle_in_transaction_session_timeout": IDLE_S,
+        }
+        connecting["server_settings"] |= {limit: str(round(seconds * 1000)) for limit, seconds in limits.items()}
+        connecting["command_timeout"] = _GONE_S
+    return {
+        "pool_size": 5,
+        "max_overflow": 5,
+        "pool_timeout": 10,
+        "pool_pre_ping": True,
+        "connect_args": connecting,
+    }
 
 
 def _sqlite_pragmas(engine: Engine) -> None:

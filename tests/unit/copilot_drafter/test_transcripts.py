@@ -16,7 +16,6 @@ from services.copilot_drafter.transcripts import FakeTranscripts, HttpTranscript
 from services.ingest.http import transcript_route
 from services.ingest.rows import LogLine
 from services.ingest.store import ConversationLog, tables
-from services.lib.kit.sql import Database
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 TOKEN = SecretStr("a transcript token of 32 characters or more")
@@ -24,11 +23,8 @@ URL = "http://ingest.test/ingest"
 
 
 @pytest_asyncio.fixture
-async def log(tmp_path):
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'ingest.db'}", tables)
-    await database.create()
-    yield Said(database)
-    await database.close()
+async def log(open_database):
+    return Said(await open_database(tables))
 
 
 class Said:
@@ -86,7 +82,7 @@ async def test_a_long_one_comes_cut(log):
 @pytest.mark.parametrize(
     "name",
     ["a/b", "..", ".", "../..", "a/../b", "/", "//x", "a?b=c", "a#b", "a%2Fb", "%", "%00", "100%", "a:b", "ü/ß",
-     "日本", "😡", "a\\b", "a&b=c;d", "'\"<>", "\x00", "\x7f", "a+b", "é",
+     "日本", "😡", "a\\b", "a&b=c;d", "'\"<>", "a+b", "é",
      "x" * 200, "ü" * 200, "favicon.ico", "..;", "{a}"],
 )  # fmt: skip
 async def test_whatever_a_conversation_is_called_its_own_words_come_back(log, name):

@@ -22,7 +22,6 @@ from services.lib.kit.dead_letters import DeadLetters, Vault
 from services.lib.kit.health import ServiceHealth
 from services.lib.kit.outbox import Outbox
 from services.lib.kit.settings import WrongSettings, load
-from services.lib.kit.sql import Database
 from services.lib.kit.work import UnitOfWork
 
 KEY = "an identity key of the shop, 32+ bytes"
@@ -110,11 +109,8 @@ def readers(settings):
 
 
 @pytest.fixture
-async def ingest(tmp_path, settings, readers):
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/ingest.db", tables)
-    await database.create()
-    yield Ingest(database, settings, readers)
-    await database.close()
+async def ingest(open_database, settings, readers):
+    return Ingest(await open_database(tables), settings, readers)
 
 
 async def test_a_message_passes_masked_screened_logged_and_numbered(ingest):

@@ -20,11 +20,8 @@ TOKEN = "a-token-of-at-least-32-characters"
 
 
 @pytest.fixture
-async def database(tmp_path):
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/ingest.db", tables)
-    await database.create()
-    yield database
-    await database.close()
+async def database(open_database):
+    return await open_database(tables)
 
 
 @pytest.fixture
@@ -161,7 +158,7 @@ async def test_the_answer_stays_under_256_kib(database, log, client, text):
 
 
 async def test_without_sql_it_says_so(tmp_path):
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/no/such/folder.db", tables)
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/no/such/folder.db")
     log = ConversationLog(database)
     app = Starlette(routes=[transcript_route(log, SecretStr(TOKEN))])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest") as client:

@@ -1,8 +1,7 @@
 """The read-up-to rule: a timer fires once what was in the log when it fell due has been folded."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ from services.lib.kit.fakes import (
 )
 from services.lib.kit.fold import Arrival, Step, Timer
 from services.lib.kit.outbox import Outbox
-from services.lib.kit.sql import Database, timers
+from services.lib.kit.sql import Database, metadata, timers
 from services.lib.kit.timers import TimerLoop
 from services.lib.kit.work import UnitOfWork
 
@@ -88,11 +87,8 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/timers.db")
-    await database.create()
-    yield Bench(database)
-    await database.close()
+async def bench(open_database: Any) -> Bench:
+    return Bench(await open_database(metadata))
 
 
 @pytest.fixture
