@@ -7,9 +7,10 @@ from services.catalog_indexer.changes import Changes
 from services.catalog_indexer.handlers import HANDLED, apply_with
 from services.catalog_indexer.indexing import Indexed, Progress, index_store, silent
 from services.catalog_indexer.settings import IndexSettings, Settings
+from services.catalog_indexer.size import watch_size
 from services.lib.index.sqlite import SqliteIndex
-from services.lib.kit import metrics
 from services.lib.kit.assembly import window_service
+from services.lib.kit.deployable import deployable
 from services.lib.kit.service import Service, utc_now
 from services.lib.language.encoder import Encoder
 from services.lib.shop.magento import Magento
@@ -22,9 +23,10 @@ def create(settings: Settings) -> Service:
     http = httpx.AsyncClient()
     shop = Magento(settings.shop, http)
     index = SqliteIndex.open(settings.index_path, Encoder.load(), create=True)
-    changes = Changes(shop, index, [view.code for view in settings.shop.stores], utc_now)
+    stores = [view.code for view in settings.shop.stores]
+    changes = Changes(shop, index, stores, utc_now)
 
-    return window_service(
+    service = window_service(
         NAME,
         settings,
         (CATALOG_CHANGES,),
@@ -33,6 +35,8 @@ def create(settings: Settings) -> Service:
         needs=(lambda: http, lambda: index),
         width=4,
     )
+    service.run_beside(lambda: watch_size(index, stores))
+    return service
 
 
 async def index_all(
@@ -49,7 +53,7 @@ async def index_all(
             }
     finally:
         index.close()
-    metrics.INDEXED.labels("product").set(sum(one.products for one in done.values()))
-    metrics.INDEXED.labels("passage").set(sum(one.passages for one in done.values()))
-    metrics.CATALOG_READ_AT.set_to_current_time()
     return done
+
+
+app = deployable(NAME, Settings, create)

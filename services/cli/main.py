@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO, TypeVar
 
 import typer
 from aiokafka.errors import KafkaError
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from schemas.topics import TOPICS
+from services.cli.deployables import ServiceName
 from services.cli.running import NoLine, RunningLine
 from services.lib.kit.settings import KafkaSettings
 
@@ -31,6 +32,8 @@ evaluate_app = typer.Typer(no_args_is_help=True, help="Score JSON lines with the
 app.add_typer(topics_app, name="topics")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(evaluate_app, name="evaluate")
+
+T = TypeVar("T")
 
 Input = Annotated[Path, typer.Option("--input", help="JSON lines; - is standard input.", allow_dash=True)]
 Output = Annotated[Path, typer.Option("--output", help="JSON lines; - is standard output.", allow_dash=True)]
@@ -66,16 +69,28 @@ def baton() -> None:
 
 @app.command()
 def up(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the services; 0 takes a free one.")] = 0,
+    service: Annotated[
+        ServiceName | None, typer.Option(help="Run this one alone, on the Kafka and SQL of the environment.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to serve a single service on.")] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="0 takes a free one. A single service has 8080 by default.")
+    ] = None,
     samples: Annotated[bool, typer.Option("--samples", help="Play sample conversations through the line.")] = False,
     once: Annotated[bool, typer.Option("--once", help="End after the samples; status 1 if one went wrong.")] = False,
     log: Annotated[Path, typer.Option(help="Where the services' JSON logs go.")] = Path("var/baton.log"),
 ) -> None:
-    """Start every service in one process on embedded parts, over the sandbox shop."""
+    """Start every service in one process on embedded parts, over the sandbox shop; or one service on real parts."""
+    if service is not None:
+        if samples or once:
+            raise _fail("samples are played through the embedded line, not through one service")
+        from services.cli.deployables import run
+
+        raise typer.Exit(run(service, host, 8080 if port is None else port))
     from services.cli.up import up as start
 
     try:
-        status = asyncio.run(start(port=port, play=samples or once, once=once, log_file=log))
+        status = asyncio.run(start(port=port or 0, play=samples or once, once=once, log_file=log))
     except OSError as error:
         raise _fail(error) from None
     raise typer.Exit(status)
@@ -173,31 +188,98 @@ def topics_apply(
         raise typer.Exit(1)
 
 
+Short = Annotated[str | None, typer.Option("--topic", help="Short name, e.g. chat.inbound; all where absent.")]
+
+
 @dlq_app.command("list")
 def dlq_list(
-    topic: Annotated[str | None, typer.Option(help="Short name, e.g. chat.inbound; all where absent.")] = None,
+    topic: Short = None,
+    group: Annotated[str | None, typer.Option(help="Of this service alone; all where absent.")] = None,
+    summary: Annotated[bool, typer.Option("--summary", help="How many by group, topic and cause.")] = False,
 ) -> None:
     """The dead letters that are there: where each came from and what was wrong with it."""
-    from services.cli.dead_letters import listed
+    from services.cli.dead_letters import counted, line_of, listed
 
-    async def run() -> int:
-        found = await listed(kafka, topic)
-        for one in found:
-            if one.letter is None:
-                typer.echo(f"{one.topic}/{one.partition}/{one.offset}: not a dead letter")
+    found = _dead_letters(lambda kafka: listed(kafka, topic, group))
+    for line in counted(found) if summary else map(line_of, found):
+        typer.echo(line)
+    Console(stderr=True).print(f"{len(found)} dead letters", highlight=False)
+
+
+@dlq_app.command("redrive")
+def dlq_redrive(
+    group: Annotated[str, typer.Option(help="The service whose letters are sent again; others skip them.")],
+    topic: Short = None,
+    cause: Annotated[list[str] | None, typer.Option(help="Of this cause alone; may be given again.")] = None,
+    origin: Annotated[
+        list[str] | None, typer.Option(help="topic/partition/offset as `list` says it; may be given again.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Open and check the letters, send nothing.")] = False,
+) -> None:
+    """Send the originals of dead letters again, for one service. Status 1 where one could not be sent.
+
+    Opens them with BATON_DEAD_LETTER_KEY, or with the key of the embedded line that runs here. To do it twice
+    is harmless: receivers recognise ids.
+    """
+    from services.cli.dead_letters import line_of, redrive
+    from services.lib.kit.dead_letters import Place, Vault
+
+    async def run(kafka: KafkaSettings) -> tuple[int, int]:
+        sent = stayed = 0
+        missing = set(origins)
+        async for one in redrive(
+            kafka, vault, group, topic=topic, causes=cause or (), origins=origins, dry_run=dry_run
+        ):
+            if one.listed.letter is not None:
+                missing.discard(Place.parse(one.listed.letter.origin))
+            if one.trouble is None:
+                sent += 1
+                typer.echo(f"{'would send' if dry_run else 'sent'}  {line_of(one.listed)}")
             else:
-                letter = one.letter
-                typer.echo(f"{letter.failed_at}  {letter.group}  {letter.origin}  {letter.cause}  {letter.error}")
-        return len(found)
+                stayed += 1
+                typer.echo(f"NOT SENT: {one.trouble}  {line_of(one.listed)}")
+        for place in sorted(missing):
+            typer.echo(f"NOT SENT: {group} has no letter of it, or has one with the same bytes  {place}")
+        return sent, stayed + len(missing)
+
+    try:
+        origins = {Place.parse(text) for text in origin or ()}
+    except ValueError as error:
+        raise _fail(f"--origin is {error}") from None
+    try:
+        vault = Vault(_dead_letter_key())
+    except ValueError as error:
+        raise _fail(f"BATON_DEAD_LETTER_KEY {error}") from None
+    sent, stayed = _dead_letters(run)
+    said = f"{sent} {'would be sent' if dry_run else 'sent'} to {group}, {stayed} not"
+    Console(stderr=True).print(said, highlight=False, markup=False)
+    if stayed:
+        raise typer.Exit(1)
+
+
+def _dead_letter_key() -> str:
+    """Of the environment, else of the embedded line that runs here."""
+    if "BATON_DEAD_LETTER_KEY" in os.environ:
+        return os.environ["BATON_DEAD_LETTER_KEY"]
+    if "BATON_KAFKA__BOOTSTRAP" in os.environ:
+        raise _fail("BATON_DEAD_LETTER_KEY is needed: the key that the services seal dead letters with")
+    try:
+        return RunningLine.read().dead_letter_key
+    except NoLine as error:
+        raise _fail(error) from None
+
+
+def _dead_letters(work: Callable[[KafkaSettings], Coroutine[Any, Any, T]]) -> T:
+    """What `work` returns; a topic or a Kafka that is not there ends the command with one sentence."""
+    from services.cli.dead_letters import NoTopic
 
     kafka = _kafka()
     try:
-        count = asyncio.run(run())
-    except ValueError as error:
+        return asyncio.run(work(kafka))
+    except NoTopic as error:
         raise _fail(error) from None
     except KafkaError as error:
         raise _no_kafka(kafka, error) from None
-    Console(stderr=True).print(f"{count} dead letters", highlight=False)
 
 
 @evaluate_app.command("triggers")

@@ -9,6 +9,7 @@ from services.copilot_drafter.transcripts import HttpTranscripts
 from services.lib.answering.pipeline import Answering
 from services.lib.index.sqlite import SqliteIndex
 from services.lib.kit.assembly import window_service
+from services.lib.kit.deployable import deployable
 from services.lib.kit.service import Service, utc_now
 from services.lib.language.encoder import Encoder
 from services.lib.shop.magento import Magento
@@ -41,3 +42,6 @@ def create(settings: Settings) -> Service:
         needs=(lambda: http, lambda: index),
         width=16,
     )
+
+
+app = deployable(NAME, Settings, create)

@@ -2,12 +2,14 @@
 
 from schemas.topics import CHAT_ANSWERS, CHAT_MESSAGES, CHAT_SENTIMENT, SUPPORT_AGENT_ACTIONS
 from services.escalation_router.context import Context
+from services.escalation_router.counting import count
 from services.escalation_router.decide import RouterFold
 from services.escalation_router.notices import Notices
 from services.escalation_router.policy import Policy
 from services.escalation_router.settings import Settings
-from services.escalation_router.store import Decisions, tables
+from services.escalation_router.store import MIGRATIONS, Decisions
 from services.lib.kit.assembly import fold_service
+from services.lib.kit.deployable import deployable
 from services.lib.kit.service import Service
 from services.lib.kit.sql import Database
 
@@ -23,7 +25,12 @@ def create(settings: Settings) -> Service:
         settings,
         RouterFold(),
         TOPICS,
-        database=Database(settings.database_url, tables),
+        database=Database(settings.database_url, NAME),
+        migrations=(MIGRATIONS,),
         context=lambda: context,
         recorder=Decisions(),
+        watch=count,
     )
+
+
+app = deployable(NAME, Settings, create)

@@ -5,14 +5,16 @@ from datetime import datetime, timedelta
 
 from schemas import chat
 from schemas.topics import CHAT_INBOUND, CHAT_REPLIES, DEAD_LETTER_LIMIT, SUPPORT_ESCALATIONS
+from services.ingest.counting import count
 from services.ingest.decide import IngestFold
 from services.ingest.examine import Readers
 from services.ingest.handlers import preparer
 from services.ingest.http import transcript_route
 from services.ingest.ledger import WAIT
 from services.ingest.settings import Settings
-from services.ingest.store import ConversationLog, tables
+from services.ingest.store import MIGRATIONS, ConversationLog
 from services.lib.kit.assembly import fold_service
+from services.lib.kit.deployable import deployable
 from services.lib.kit.errors import Unavailable
 from services.lib.kit.service import Service, utc_now
 from services.lib.kit.sql import Database
@@ -30,7 +32,7 @@ EVIDENCE_MOST = 20
 
 def create(settings: Settings) -> Service:
     """Raises `ValueError` where a rule file is wrong: nothing is let in unscreened for a typing error."""
-    database = Database(settings.database_url, tables)
+    database = Database(settings.database_url, NAME)
     log = ConversationLog(database)
     service = fold_service(
         NAME,
@@ -38,8 +40,10 @@ def create(settings: Settings) -> Service:
         IngestFold(),
         (CHAT_INBOUND, CHAT_REPLIES, SUPPORT_ESCALATIONS),
         database=database,
+        migrations=(MIGRATIONS,),
         context=lambda: None,
         recorder=log,
+        watch=count,
         prepare=preparer(readers_of(settings), utc_now),
         # An oversized message is answered, not dead-lettered: the shopper should know why nothing comes.
         size_limit=DEAD_LETTER_LIMIT,
@@ -96,3 +100,6 @@ async def _sweep(log: ConversationLog, kept: timedelta) -> None:
             await asyncio.sleep(1.0)
         else:
             await asyncio.sleep(SWEEP_EVERY_S)
+
+
+app = deployable(NAME, Settings, create)

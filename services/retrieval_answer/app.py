@@ -6,6 +6,7 @@ from schemas.topics import CHAT_MESSAGES
 from services.lib.answering.pipeline import Answering
 from services.lib.index.sqlite import SqliteIndex
 from services.lib.kit.assembly import window_service
+from services.lib.kit.deployable import deployable
 from services.lib.kit.service import Service, utc_now
 from services.lib.language.encoder import Encoder
 from services.lib.shop.magento import Magento
@@ -31,3 +32,6 @@ def create(settings: Settings) -> Service:
         needs=(lambda: http, lambda: index),
         width=settings.answers_at_once,
     )
+
+
+app = deployable(NAME, Settings, create)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from schemas.topics import CHAT_MESSAGES
 from services.lib.kit.assembly import window_service
+from services.lib.kit.deployable import deployable
 from services.lib.kit.service import Service, utc_now
 from services.lib.language.sentiment import SentimentClassifier, SentimentModel
 from services.sentiment.batches import Batches
@@ -42,3 +43,6 @@ def _model(settings: Settings) -> SentimentClassifier:
     from services.lib.language.huggingface import HuggingFaceSentiment  # brings torch, so only where asked for
 
     return HuggingFaceSentiment.load(settings.sentiment_model)
+
+
+app = deployable(NAME, Settings, create)

@@ -17,9 +17,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import (
     KafkaError,
     MessageSizeTooLargeError,
-    OutOfOrderSequenceNumber,
     ProducerClosed,
-    ProducerFenced,
     RecordListTooLargeError,
 )
 from faststream import AckPolicy
@@ -42,9 +40,6 @@ GRACE_S = 25.0
 
 STOP_S = GRACE_S + 5.0
 
-_FATAL = (OutOfOrderSequenceNumber, ProducerClosed, ProducerFenced)
-"""After these aiokafka's producer takes nothing more, for ever: only a new process helps."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -54,7 +49,8 @@ def connect(kafka: KafkaSettings, client_id: str) -> KafkaBroker:
         kafka.bootstrap.split(","),
         client_id=client_id,
         acks="all",
-        enable_idempotence=True,
+        # One refused record breaks the idempotent one for good: docs/adr/0009-producer-without-idempotence.md
+        enable_idempotence=False,
         request_timeout_ms=kafka.request_timeout_ms,
         max_request_size=MAX_REQUEST,
         ack_policy=AckPolicy.MANUAL,
@@ -161,8 +157,8 @@ class Publisher:
     """
 
     def __init__(self, broker: KafkaBroker, timeout_s: float = 15.0) -> None:
-        """`timeout_s`: until `Unavailable`. An idempotent producer tries for ever by itself, and goes on with a
-        record that was given up here: it may still come, before what is sent after it."""
+        """`timeout_s`: until `Unavailable`. A record that was given up here may still come; sent again it is the same
+        record."""
         self._broker, self._timeout_s = broker, timeout_s
 
     async def publish(self, topic: Topic, event: Event[Any]) -> None:
@@ -176,6 +172,6 @@ class Publisher:
             raise Poison(f"{topic} does not take {len(value)} bytes") from error
         except (KafkaError, TimeoutError) as error:
             # A plain KafkaError is how aiokafka says that its sender has died.
-            if isinstance(error, _FATAL) or type(error) is KafkaError:
+            if isinstance(error, ProducerClosed) or type(error) is KafkaError:
                 raise
             raise Unavailable(f"{topic}: {type(error).__name__}") from error

@@ -82,6 +82,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 await log.commit(offsets)
         except (KafkaError, TimeoutError):  # a rebalance overtook us: the next owner reads again and knows the ids
             metrics.COMMIT_FAILURES.labels(self._group).inc()
+        if self._sink.braked is not None:
+            raise self._sink.braked
 
     async def watch_lag(self, every_s: float = 5.0) -> None:
         """Keep the lag metric, for ever."""

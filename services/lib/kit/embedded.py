@@ -26,6 +26,11 @@ class EmbeddedKafka:
     """New at each start: state that belongs to another cluster is no state of this one."""
 
 
+def is_embedded(cluster_id: str) -> bool:
+    """Whether a cluster of this id is librdkafka's mock."""
+    return cluster_id.startswith("mockCluster")
+
+
 @asynccontextmanager
 async def embedded_kafka(topics: Sequence[str]) -> AsyncIterator[EmbeddedKafka]:
     """A running mock cluster that has these topics: a consumer that starts before its topic sees nothing."""

@@ -1,5 +1,6 @@
 """Fakes of what stands behind the kit's ports: Kafka's log and producer in memory, which can be made to fail."""
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,13 +25,16 @@ class Sent(NamedTuple):
 
 
 class MemoryPublisher(Publisher):
-    """Keeps what it is given. `refuse` may return an error to raise in its place."""
+    """Keeps what it is given, as soon as `open` is set. `refuse` may return an error to raise in its place."""
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
+        self.open = asyncio.Event()
+        self.open.set()
         self.refuse: Callable[[Sent], Exception | None] = lambda sent: None
 
     async def send(self, topic: str, key: bytes | None, value: bytes, headers: dict[str, str] | None = None) -> None:
+        await self.open.wait()
         sent = Sent(topic, key, value, headers or {})
         if (error := self.refuse(sent)) is not None:
             raise error

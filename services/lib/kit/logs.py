@@ -39,3 +39,6 @@ def configure(level: Level = "INFO", stream: TextIO | None = None) -> None:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     for chatty in ("httpx", "httpcore", "httpx2", "httpcore2", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    for own in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # it brings handlers that do not write JSON
+        logging.getLogger(own).handlers.clear()
+        logging.getLogger(own).propagate = True

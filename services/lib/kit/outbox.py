@@ -6,7 +6,7 @@ is moved to `refused`, since it would hold them back for ever. Dead letters hold
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -45,6 +45,8 @@ class Outbox:
     def __init__(self, service: str, database: Database, publisher: Publisher, clock: Callable[[], datetime]) -> None:
         self._service, self._database, self._publisher, self._clock = service, database, publisher, clock
         self._swept_to = 0
+        self._under_way: Counter[str] = Counter()
+        """Keys whose rows are being sent: the relay leaves them alone, or it would send each a second time."""
 
     async def flush(self, keys: Collection[str]) -> None:
         """Publish every unsent row of these keys. What Kafka does not take stays, with all that follows it."""
@@ -84,7 +86,7 @@ class Outbox:
             placed = select(outbox, place).where(outbox.c.key.in_(sorted({row.key for row in page}))).subquery()
             query = select(placed).where(placed.c.place <= _AT_ONCE).order_by(placed.c.n).limit(_AT_ONCE)
             rows = (await connection.execute(query)).all()
-        sent = await self._publish(rows)
+        sent = await self._publish([row for row in rows if row.key not in self._under_way])
         metrics.OUTBOX_RELAYED.labels(self._service).inc(sent)
         # Where all went, keys may have more rows than were read: look at the same place again.
         if sent < len(rows):
@@ -101,7 +103,11 @@ class Outbox:
         by_key: dict[str, list[Row[Any]]] = defaultdict(list)
         for row in rows:
             by_key[row.key].append(row)
-        results = await asyncio.gather(*(self._publish_key(of_key) for of_key in by_key.values()))
+        self._under_way.update(by_key.keys())
+        try:
+            results = await asyncio.gather(*(self._publish_key(of_key) for of_key in by_key.values()))
+        finally:
+            self._under_way -= Counter(by_key.keys())
         gone = [n for sent in results for n in sent.gone]
         out = [refusal for sent in results for refusal in sent.refused]
         if gone or out:

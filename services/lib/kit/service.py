@@ -1,28 +1,22 @@
-"""`Service`: runs the parts of one deployable behind an ASGI application with health and metrics.
+"""`Service`: the parts of one deployable, run together, with health and metrics.
 
-    service = Service("sentiment")
-    service.on_start(...)            # async context managers, entered in order, left in reverse
-    service.run_beside(...)          # endless coroutines; one that ends or raises ends the service
-    app = service.asgi()
-    raise SystemExit(serve(app, [service], "0.0.0.0", 8080))
-
-On SIGTERM the server leaves the lifespan: consumers drain, commit and leave, then clients close. The process
-ends with status 0 where it was asked to, and with 1 where a service failed, alone or among others.
+service = Service("sentiment")
+service.on_start(...)            # async context managers, entered in order, left in reverse
+service.run_beside(...)          # endless coroutines; one that ends or raises ends the service
+async with service.running(): ...
 """
 
 import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
-import uvicorn
 from prometheus_client import make_asgi_app
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
-from starlette.types import ASGIApp
 
 from services.lib.kit.health import ServiceHealth
 
@@ -41,7 +35,7 @@ def terminate() -> None:
 
 class Service:
     def __init__(self, name: str, end: Callable[[], None] = terminate) -> None:
-        """`end` is called once where the service cannot go on; `serve` puts its own in place."""
+        """`end` is called once where the service cannot go on."""
         self.name, self.end = name, end
         self.health = ServiceHealth(name)
         self.routes: list[BaseRoute] = []
@@ -90,35 +84,5 @@ class Service:
             self.fail(RuntimeError("a part that should run for ever has ended"))
 
     def asgi(self) -> Starlette:
-        @asynccontextmanager
-        async def lifespan(_: Starlette) -> AsyncIterator[None]:
-            async with self.running():
-                yield
-
-        app = Starlette(
-            routes=[*self.health.routes(), Mount("/metrics", make_asgi_app()), *self.routes], lifespan=lifespan
-        )
-        app.state.service = self
-        return app
-
-
-def serve(app: ASGIApp, services: Sequence[Service], host: str, port: int) -> int:
-    """Serve until SIGTERM, SIGINT or the failure of a service. Returns the exit status of the process: 0 where
-    it was asked to end, 1 where a service failed or did not start."""
-    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False))
-
-    def end() -> None:
-        server.should_exit = True
-
-    for service in services:
-        service.end = end
-    # After its shutdown uvicorn raises the signal again, which would end us with the signal's status.
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        server.run()
-    except SystemExit:  # uvicorn's own way out where the application does not start
-        return 1
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    return 0 if server.started and not any(service.failed for service in services) else 1
+        """What it answers over HTTP while it runs. Starting and stopping it is the caller's."""
+        return Starlette(routes=[*self.health.routes(), Mount("/metrics", make_asgi_app()), *self.routes])

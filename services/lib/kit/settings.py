@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from services.lib.kit import logs
+
 
 class WrongSettings(SystemExit):
     """Ends the process with one sentence, as a configuration error should."""
@@ -67,6 +69,8 @@ class ServiceSettings(Connection):
 
     dead_letter_key: SecretStr
     """Base64 of 32 bytes: dead letters are encrypted with it (AES-256-GCM). Shared by all services."""
+    log_level: logs.Level = "INFO"
+    """Least grave of what is logged."""
     drain_s: Annotated[float, Field(ge=0, le=120)] = 20.0
     """Seconds a service may take to finish what it holds when it is asked to stop."""
 

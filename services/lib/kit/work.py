@@ -35,8 +35,8 @@ from schemas.event import Event
 from schemas.topics import BY_NAME
 from services.lib.kit import metrics
 from services.lib.kit.dead_letters import Brake, DeadLetters
-from services.lib.kit.errors import Unavailable
-from services.lib.kit.fold import Arrival, Fold, Timer
+from services.lib.kit.errors import Braked, Unavailable
+from services.lib.kit.fold import Arrival, Fold, Step, Timer
 from services.lib.kit.logs import frames
 from services.lib.kit.outbox import Outbox
 from services.lib.kit.retry import RetryPolicy, waits
@@ -54,6 +54,11 @@ T = TypeVar("T")
 
 Prepare = Callable[[Sequence[tuple[Event[Any], ConsumerRecord]]], Awaitable[list[Arrival]]]
 """From decoded events to arrivals with what was found out about each, in the same order."""
+
+
+Watch = Callable[[str, S, Step[S], datetime], None]
+"""Told (key, state before, step, now) of each step once it is committed: metrics and logs count what came to pass,
+once. It must not raise."""
 
 
 class Health(Protocol):
@@ -85,6 +90,7 @@ class UnitOfWork(Generic[S, C]):
         clock: Callable[[], datetime],
         health: Health,
         recorder: Recorder | None = None,
+        watch: Watch[S] | None = None,
         prepare: Prepare | None = None,
         size_limit: int | None = None,
         strict_types: bool = False,
@@ -94,7 +100,7 @@ class UnitOfWork(Generic[S, C]):
         self._service, self._fold, self._database, self._outbox = service, fold, database, outbox
         self._dead_letters, self._context, self._clock, self._health = dead_letters, context, clock, health
         self._rows = Rows(fold, database, recorder)
-        self._prepare, self._size_limit = prepare, size_limit
+        self._watch, self._prepare, self._size_limit = watch, prepare, size_limit
         self._strict_types, self._brake = strict_types, brake or Brake()
         self.processed: dict[TopicPartition, int] = {}
         """Next offset of each partition that was read here: everything before it is folded."""
@@ -102,21 +108,27 @@ class UnitOfWork(Generic[S, C]):
         """Records that were read and are not folded yet."""
         self.lock = asyncio.Lock()
         """Held while a batch or timers are folded."""
+        self.braked: Braked | None = None
+        """Why nothing more must be handled once the offsets of the last batch are committed."""
 
     async def handle(self, records: Sequence[ConsumerRecord]) -> dict[TopicPartition, int]:
-        """Steps 1 to 4. Returns the offsets to commit. Raises what is a bug; waits while SQL or Kafka is away."""
+        """Steps 1 to 4. Returns the offsets to commit. Raises what is a bug; waits while SQL or Kafka is away.
+
+        Where the brake stops it among records that are no events, `braked` says so, and the offsets are those of what
+        was read until then: put aside is put aside, and the next process must not begin with the same letters.
+        """
         started = time.perf_counter()
         in_hand = Counter(TopicPartition(record.topic, record.partition) for record in records)
         self.in_hand += in_hand
         try:
             async with self.lock:
-                units = await self._units(records)
+                units, taken = await self._units(records)
                 if units:
                     await self._fold_all(units)
                     keys = {unit.arrival.key for unit in units}
                     await self._until_available(lambda: self._outbox.flush(keys))
                 offsets: dict[TopicPartition, int] = {}
-                for record in records:
+                for record in records[:taken]:
                     tp = TopicPartition(record.topic, record.partition)
                     offsets[tp] = max(offsets.get(tp, 0), record.offset + 1)
                 self.processed.update(offsets)
@@ -137,9 +149,12 @@ class UnitOfWork(Generic[S, C]):
 
     # --- 1 and 2 -------------------------------------------------------------------------------------
 
-    async def _units(self, records: Sequence[ConsumerRecord]) -> list[_Unit]:
+    async def _units(self, records: Sequence[ConsumerRecord]) -> tuple[list[_Unit], int]:
+        """And of how many of the records: of fewer where the brake came in between."""
         decoded: list[tuple[Event[Any], ConsumerRecord]] = []
+        taken = 0
         for record in records:
+            taken += 1
             if self._dead_letters.for_others(record):
                 continue
             try:
@@ -148,10 +163,14 @@ class UnitOfWork(Generic[S, C]):
                 if error.cause == "unknown_type" and not self._strict_types:
                     metrics.HANDLED.labels(self._service, "unknown", "skipped").inc()
                     continue
-                await self._put_aside(record, error.cause, str(error))
+                try:
+                    await self._put_aside(record, error.cause, str(error))
+                except Braked as braked:
+                    self.braked = braked
+                    break
                 continue
             decoded.append((event, record))
-        return await self._prepared(decoded)
+        return await self._prepared(decoded), taken
 
     async def _prepared(self, decoded: Sequence[tuple[Event[Any], ConsumerRecord]]) -> list[_Unit]:
         """Prepared together, or one by one where that raises."""
@@ -226,6 +245,10 @@ class UnitOfWork(Generic[S, C]):
                     brake.good() if error is None else brake.bad()
         self._brake = brake
         self._count(units, folded, now)
+        if self._watch is not None:
+            for key, row in rows.items():
+                for before, step in row.steps:
+                    self._watch(key, before, step, now)
 
     def _count(self, units: Sequence[_Unit], folded: Sequence[tuple[_Unit, Exception | None]], now: datetime) -> None:
         """The metrics of a batch, once it is committed."""

@@ -40,7 +40,7 @@ async def test_it_has_its_topics() -> None:
 async def test_when_it_is_gone_publishing_says_unavailable_and_stopping_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An idempotent producer by itself would try for ever, and wait for ever at its end."""
+    """A producer that holds records waits for Kafka for ever at its end."""
     monkeypatch.setattr(broker_module, "STOP_S", 0.5)
     gone = AsyncExitStack()
     kafka = await gone.enter_async_context(embedded_kafka(["t-1"]))

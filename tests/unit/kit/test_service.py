@@ -3,11 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
-import subprocess
-import sys
-import textwrap
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,69 +12,6 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.lib.kit.service import Service
-
-SCRIPT = """
-import asyncio, sys
-from contextlib import asynccontextmanager
-from services.lib.kit.service import Service, serve
-
-good, other = Service("good"), Service("other")
-
-@asynccontextmanager
-async def part():
-    {start}
-    yield
-    print("drained", flush=True)
-
-async def beside():
-    {beside}
-
-good.on_start(part)
-other.run_beside(beside)
-
-@asynccontextmanager
-async def lifespan(app):
-    async with good.running(), other.running():
-        print("up", flush=True)
-        yield
-
-from starlette.applications import Starlette
-raise SystemExit(serve(Starlette(lifespan=lifespan), [good, other], "127.0.0.1", int(sys.argv[1])))
-"""
-
-
-def start(**parts: str) -> subprocess.Popen[str]:
-    script = textwrap.dedent(SCRIPT).format(**{"start": "pass", "beside": "await asyncio.sleep(60)", **parts})
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    return subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", script, str(port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_asked_to_end_it_drains_and_ends_with_status_0(number: signal.Signals) -> None:
-    with start() as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "up\n"
-        time.sleep(0.3)  # uvicorn takes the signal from here on
-        process.send_signal(number)
-        out, _ = process.communicate(timeout=10)
-    assert (process.returncode, out) == (0, "drained\n")
-
-
-def test_one_failing_service_ends_all_with_status_1() -> None:
-    with start(beside="await asyncio.sleep(0.5); raise LookupError('no')") as process:
-        out, err = process.communicate(timeout=15)
-    assert (process.returncode, out) == (1, "up\ndrained\n")
-    assert "LookupError" in err
-
-
-def test_what_does_not_start_ends_with_status_1() -> None:
-    with start(start="raise OSError('Kafka is away')") as process:
-        out, _ = process.communicate(timeout=15)
-    assert (process.returncode, out) == (1, "")
 
 
 async def test_parts_start_in_order_and_stop_backwards_after_what_runs_beside() -> None:
