@@ -21,6 +21,11 @@ run: .venv/.installed ## the line on embedded parts with sample conversations; O
 test: .venv/.installed ## everything that needs PyPI alone
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+test-real: .venv/.installed ## the line on a real Kafka and PostgreSQL (needs Java, Maven, PostgreSQL, Node)
+	$(BIN)/python -m tests.real.rig $(if $(filter 1,$(BATON_REAL_REQUIRED)),,|| true)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/real
+	$(BIN)/python -m pytest -n 2 --dist loadfile --postgresql
+
 lint: .venv/.installed ## style, types, layers, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -29,9 +34,20 @@ lint: .venv/.installed ## style, types, layers, generated files
 	$(BIN)/python -m schemas.export --check
 	$(BIN)/python -m services.cli.settings_page --check
 
-generated: .venv/.installed ## write the JSON Schemas, the AsyncAPI document, docs/topics.md and docs/settings.md anew
+lint-deploy: .venv/.installed ## the Compose file, the image, the alert rules and the dashboard, without running them
+	deploy/lint.sh
+
+generated: .venv/.installed ## write what is made from the code anew: schemas, topics, settings, the dashboard
 	$(BIN)/python -m schemas.export
 	$(BIN)/python -m services.cli.settings_page
+	$(BIN)/python -m deploy.grafana.dashboard
+
+up: ## the whole line with Docker, over the sandbox shop
+	deploy/docker/secrets.sh
+	docker compose up --build --detach --wait
+
+down: ## stop it; what it keeps stays in its volumes
+	docker compose down
 
 .venv-train/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv-train
@@ -49,4 +65,4 @@ lock: ## resolve the dependencies anew (needs uv)
 clean: ## remove what was made here
 	rm -rf .venv .venv-train build var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help run test lint generated models lock clean
+.PHONY: help run test test-real lint lint-deploy generated up down models lock clean

@@ -1,0 +1,1 @@
+"""How the line is brought up and watched."""
