@@ -1,0 +1,236 @@
+"""The line while its surroundings fail it: members come and go, Kafka and PostgreSQL restart, processes stand still.
+
+Shoppers write all the while and agents answer. Each test leaves the line whole: one sound process of each service.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from schemas.topics import PARTITIONS
+from tests.real.checker import check
+from tests.real.desk import Desk
+from tests.real.load import Load
+from tests.real.stage import DATABASES, SERVICES, SESSION_MS, Process, Stage
+
+pytestmark = pytest.mark.timeout(240)
+
+FLOW = tuple(name for name in SERVICES if name != "catalog-indexer")
+"""What messages go through. The index of the catalogue is a file here, which one process writes."""
+
+ROUTERS = 5
+PAST_SESSION_S = SESSION_MS / 1000 + 2
+
+Line = dict[str, Process]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def desk(stage: Stage) -> Iterator[None]:
+    with Desk(stage.kafka.bootstrap):
+        yield
+
+
+@pytest.fixture
+def line(stage: Stage) -> Iterator[Line]:
+    """One sound process of each service, whatever the test before left behind."""
+    missing = [name for name in SERVICES if not stage.running(name)]
+    stage.start_all(missing)
+    whole = {name: stage.running(name)[0] for name in SERVICES}
+    yield whole
+    for process in stage.processes:
+        if process.running and process is not whole[process.name]:
+            process.kill()
+        elif process.running:
+            process.resume()
+
+
+def test_two_of_every_service_and_five_routers_join_and_leave(stage: Stage, line: Line) -> None:
+    load = Load(stage.kafka.bootstrap, 40, 150, gateway="crowd")
+    wanted = {name: ROUTERS if name == "escalation-router" else 2 for name in FLOW}
+    with flowing(load, 60, rate=6):
+        joined = {
+            name: [stage.start(name, wait=False) for _ in range(members - 1)] for name, members in wanted.items()
+        }
+        for process in (process for started in joined.values() for process in started):
+            process.wait_ready()
+    for name, members in wanted.items():
+        shares = shared(stage, name, members)
+        numbers = [{partition for _, partition in share} for share in shares]
+        assert sorted(number for of_one in numbers for number in of_one) == list(range(PARTITIONS)), (
+            f"{name}: a partition's number is with two members: {shares}"
+        )
+        topics = {topic for share in shares for topic, _ in share}
+        assert set().union(*shares) == {(topic, n) for topic in topics for n in range(PARTITIONS)}
+    routers = [line["escalation-router"], *joined["escalation-router"]]
+    before = [router.metric("baton_events_total") for router in routers]
+    with flowing(load, 60, rate=15):
+        until(
+            lambda: all(now.metric("baton_events_total") > was for now, was in zip(routers, before, strict=True)),
+            "every router handles something",
+        )
+    with flowing(load, rate=8):
+        stopped = [joined[name].pop() for name in ("escalation-router", "ingest", "retrieval-answer")]
+        assert [process.stop() for process in stopped] == [0, 0, 0]
+        for name in ("escalation-router", "sentiment", "copilot-drafter"):
+            joined[name].pop().kill()
+        assert [router.stop() for router in joined["escalation-router"]] == [0, 0]
+    judged(stage, load)
+    for name in FLOW:
+        shared(stage, name, 1)
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_the_broker_restarts(stage: Stage, line: Line, how: str) -> None:
+    load = Load(stage.kafka.bootstrap, 30, 100, gateway=f"broker-{how}")
+    (node,) = stage.kafka.nodes
+    with flowing(load, rate=12):
+        until(lambda: load.remaining < 80, "messages flow")
+        node.stop() if how == "stop" else node.kill()
+        time.sleep(4)
+        node.start()
+        stage.kafka.wait()
+    judged(stage, load)
+    is_whole(line)
+
+
+@pytest.mark.parametrize("how", ["fast", "immediate"])
+def test_postgresql_restarts(stage: Stage, line: Line, how: str) -> None:
+    load = Load(stage.kafka.bootstrap, 30, 100, gateway=f"sql-{how}")
+    with flowing(load, rate=12):
+        until(lambda: load.remaining < 80, "messages flow")
+        stage.postgres.stop("fast" if how == "fast" else "immediate")
+        for name in DATABASES:
+            until(lambda of=line[name]: said_by(of, "sql does not answer"), f"{name} says that its SQL is away")
+            until(lambda of=line[name]: said_by(of, "paused: database"), f"{name} pauses")
+        stage.postgres.start()
+    judged(stage, load)
+    is_whole(line)
+
+
+def test_a_router_is_paused_within_a_transaction_past_its_session(stage: Stage, line: Line) -> None:
+    """It holds rows that the other router needs, until PostgreSQL ends its transaction."""
+    load = Load(stage.kafka.bootstrap, 30, 130, gateway="zombie")
+    zombie = stage.start("escalation-router", fault="pause_in_fold:12")
+    shared(stage, "escalation-router", 2)
+    with flowing(load, 100, rate=15):
+        until(lambda: zombie.paused, "the router is paused within a fold")
+        until(lambda: idle_transactions(stage) == 1, "its rows are locked")
+    shared(stage, "escalation-router", 1)
+    judged(stage, load)  # the other one has done it all
+    assert zombie.paused
+    assert idle_transactions(stage) == 0
+    comes_back(stage, zombie)
+    load.send(rate=15)
+    judged(stage, load)
+    assert zombie.stop() == 0
+
+
+def test_others_are_paused_past_their_session_with_work_in_hand(stage: Stage, line: Line) -> None:
+    """One that has committed and not published, and one in the middle of an answer, with others there to take over;
+    and one whose work nobody takes over."""
+    load = Load(stage.kafka.bootstrap, 30, 130, gateway="zombies")
+    zombies = [
+        stage.start("ingest", fault="pause_before_publish:4", wait=False),
+        stage.start("retrieval-answer", fault="pause_in_window:4", wait=False),
+    ]
+    for zombie in zombies:
+        zombie.wait_ready()
+        shared(stage, zombie.name, 2)
+    with flowing(load, 100, rate=15):
+        line["sentiment"].pause()
+        until(lambda: all(zombie.paused for zombie in zombies), "they are paused with work in hand")
+    for zombie in zombies:
+        shared(stage, zombie.name, 1)
+    time.sleep(PAST_SESSION_S)
+    line["sentiment"].resume()
+    judged(stage, load)
+    for zombie in zombies:
+        comes_back(stage, zombie)
+    load.send(rate=15)
+    judged(stage, load)
+    assert [zombie.stop() for zombie in zombies] == [0, 0]
+    is_whole(line)
+
+
+def test_the_router_is_away_for_a_while(stage: Stage, line: Line) -> None:
+    load = Load(stage.kafka.bootstrap, 30, 120, gateway="away")
+    with flowing(load, rate=8):
+        until(lambda: load.remaining < 110, "messages flow")
+        assert line["escalation-router"].stop() == 0
+        time.sleep(15)
+        stage.start("escalation-router")
+    judged(stage, load, no_unavailable_with_answer=True, work_repeats=False)
+
+
+# --- what they have in common ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def flowing(load: Load, events: int | None = None, *, rate: float) -> Iterator[None]:
+    """The next events (None: all that are left) are sent meanwhile; Kafka has them at the end."""
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(load.send, events, rate=rate)
+        yield
+        sending.result()
+
+
+def judged(stage: Stage, load: Load, *, no_unavailable_with_answer: bool = False, work_repeats: bool = True) -> None:
+    """Everything that was sent is done, and all promises were kept."""
+    gateway = load.plan[0].key.partition(":")[0]
+    report = check(
+        stage.settle(load.sent, gateway),
+        sent=load.sent,
+        no_unavailable_with_answer=no_unavailable_with_answer,
+        work_repeats=work_repeats,
+    )
+    print(report)
+    assert report.problems == []
+
+
+def shared(stage: Stage, name: str, members: int) -> list[frozenset[tuple[str, int]]]:
+    """The partitions of each member of a service, once there are so many and none is idle."""
+    found: list[frozenset[tuple[str, int]]] = []
+
+    def all_there() -> bool:
+        found[:] = stage.shares(name)
+        return len(found) == members and all(found)
+
+    until(all_there, f"{members} of {name} share the work")
+    return found
+
+
+def comes_back(stage: Stage, zombie: Process) -> None:
+    """A paused process goes on, and takes part again."""
+    zombie.resume()
+    shared(stage, zombie.name, 2)
+    zombie.wait_ready()
+
+
+def said_by(process: Process, why: str) -> bool:
+    """Whether it says that this is wrong with it."""
+    return any(wrong.startswith(why) for wrong in process.wrong() or ())
+
+
+def idle_transactions(stage: Stage) -> int:
+    """Transactions of the router's that have waited for their process for half a second."""
+    waiting = "state LIKE 'idle in%' AND state_change < now() - interval '0.5 s'"
+    database = f"{stage.prefix}_{DATABASES['escalation-router']}"
+    found = stage.postgres.query("postgres", f"SELECT datname FROM pg_stat_activity WHERE {waiting}")
+    return found.count((database,))
+
+
+def is_whole(line: Line) -> None:
+    """No process has ended, and each is ready."""
+    for process in line.values():
+        assert process.running, f"{process.name} ended with {process.child.returncode}"
+        process.wait_ready()
+
+
+def until(true: Callable[[], bool], what: str, within_s: float = 45.0) -> None:
+    end = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < end, f"not within {within_s:.0f} s: {what}"
+        time.sleep(0.1)
