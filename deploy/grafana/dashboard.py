@@ -21,9 +21,6 @@ DATASOURCE = {"type": "prometheus", "uid": "baton-prometheus"}
 WIDTH, HEIGHT = 24, 8
 """Of Grafana's grid: columns of a row, and units of 30 pixels that a panel is high."""
 
-UP = 'max by (service) (up{job="baton"} == 1)'
-"""One series for each service that answers."""
-
 
 @dataclass(frozen=True, slots=True)
 class Panel:
@@ -37,9 +34,13 @@ class Panel:
     width: int = 8
 
 
-def per_minute(counter: str, by: str, only: str = "") -> str:
-    """A counter by a label. Until something was counted there is no series, which is none a minute."""
-    return f"60 * sum by ({by}) (rate({counter}{only}[5m])) or on () vector(0)"
+NOTHING_YET = " or on () vector(0)"
+"""For counters whose series are not known before something was counted: no series is none a minute."""
+
+
+def per_minute(counter: str, by: str) -> str:
+    """A counter by a label; the services count from zero."""
+    return f"60 * sum by ({by}) (rate({counter}[5m]))"
 
 
 def quantiles(histogram: str, by: str = "", over: str = "5m") -> tuple[tuple[str, str], ...]:
@@ -73,7 +74,13 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "Escalations by reason",
                 "Turns handed to humans a minute, by the one reason that each has.",
                 "cpm",
-                ((per_minute("baton_decisions_total", "reason", '{decision="escalate"}'), "{{reason}}"),),
+                (
+                    (
+                        '60 * sum by (reason) (rate(baton_decisions_total{decision="escalate"}[5m])) > 0'
+                        + NOTHING_YET,  # of the many reasons those that there are
+                        "{{reason}}",
+                    ),
+                ),
                 stacked=True,
             ),
             Panel(
@@ -134,13 +141,13 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "Events handled",
                 "A minute, by stage and by what became of them.",
                 "cpm",
-                ((per_minute("baton_events_total", "service, result"), "{{service}} {{result}}"),),
+                ((per_minute("baton_events_total", "service, result") + NOTHING_YET, "{{service}} {{result}}"),),
             ),
             Panel(
                 "In flight",
                 "Records being worked on side by side. At the width of its window a stage is at its limit.",
                 "short",
-                ((f"sum by (service) (baton_in_flight_records) or 0 * {UP}", "{{service}}"),),
+                (("sum by (service) (baton_in_flight_records)", "{{service}}"),),
             ),
         ),
     ),
@@ -157,7 +164,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "Paused",
                 "1 while a service waits for its own SQL or Kafka.",
                 "short",
-                ((f"max by (service) (baton_paused) or 0 * {UP}", "{{service}}"),),
+                (("max by (service) (baton_paused)", "{{service}}"),),
             ),
             Panel(
                 "Outbox age",
@@ -171,7 +178,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "short",
                 (
                     (
-                        "sum by (service, topic, cause) (baton_dead_letters_total) or on () vector(0)",
+                        "sum by (service, topic, cause) (baton_dead_letters_total) > 0" + NOTHING_YET,
                         "{{service}} {{topic}} {{cause}}",
                     ),
                 ),
@@ -224,7 +231,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "Timers",
                 "Timers that fired, a minute.",
                 "cpm",
-                ((per_minute("baton_timers_fired_total", "service, kind"), "{{service}} {{kind}}"),),
+                ((per_minute("baton_timers_fired_total", "service, kind") + NOTHING_YET, "{{service}} {{kind}}"),),
             ),
             Panel(
                 "Timer delay",
@@ -238,6 +245,12 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 "cpm",
                 ((per_minute("baton_briefs_total", "complete"), "complete: {{complete}}"),),
                 stacked=True,
+            ),
+            Panel(
+                "Search index",
+                "Documents of all store views, by kind.",
+                "short",
+                (("max by (kind) (baton_indexed_documents)", "{{kind}}"),),
             ),
         ),
     ),

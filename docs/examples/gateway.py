@@ -181,7 +181,9 @@ def _converse(common: Json, gateway: str, conversation: str, known: Json, contac
     consumer = Consumer(
         {
             **common,
-            "group.id": f"gateway-{gateway}",
+            # One conversation a process, which must read its replies whoever else runs. A gateway that serves many
+            # has one group for all, and hands a reply to the instance that has the conversation.
+            "group.id": f"gateway-{gateway}-{conversation}",
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
         }

@@ -36,6 +36,9 @@ SOURCE = "baton/copilot-drafter"
 HANDLED = (EscalationRaised,)
 
 Answer = AnswerProposed | AnswerWithheld | AnswerUnavailable
+
+for _complete in ("yes", "no"):  # one that is born with its first brief, at 1, shows no increase
+    metrics.BRIEFS.labels(_complete)
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ class Settings(ServiceSettings):
     index_path: Path = Path("var/index.db")
     """File of the search index, for drafts."""
     answering: AnsweringSettings = AnsweringSettings()
-    ingest_url: str = "http://localhost:8080/ingest"
+    ingest_url: str = "http://localhost:8080"
     """Where ingest serves transcripts."""
     transcript_token: Annotated[SecretStr, Field(min_length=32)]
     """Bearer token that opens them."""

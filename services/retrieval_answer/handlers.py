@@ -13,6 +13,7 @@ from schemas.chat import (
     QuickReplyChosenAccepted,
 )
 from schemas.event import Event
+from schemas.reasons import Intent
 from schemas.topics import CHAT_ANSWERS, Topic
 from services.lib.kit import metrics
 from services.retrieval_answer.decide import covering
@@ -21,6 +22,10 @@ SOURCE = "baton/retrieval-answer"
 HANDLED = (CustomerMessageAccepted, QuickReplyChosenAccepted)
 
 Answer = AnswerProposed | AnswerWithheld | AnswerUnavailable
+
+for _intent in Intent:  # one that is born with its first answer, at 1, shows no increase
+    for _result in ("proposed", "clarification", "withheld", "unavailable"):
+        metrics.ANSWERS.labels(_intent, _result)
 
 
 class Answers(Protocol):

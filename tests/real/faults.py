@@ -16,6 +16,7 @@ import signal
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -59,6 +60,22 @@ def within(what: str) -> Iterator[None]:
         yield
     finally:
         _within.reset(token)
+
+
+def counting(file: Path) -> None:
+    """Note each event as work on it begins: in a fold's transaction, and before a window's model is called."""
+    fold_one, work = UnitOfWork._fold_one, Window._work
+    out = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def folded(self: Any, unit: Any, *given: Any) -> Any:
+        os.write(out, f"{unit.arrival.identity}\n".encode())
+        return fold_one(self, unit, *given)
+
+    async def worked(self: Any, record: Any, event: Any) -> None:
+        os.write(out, f"{event.identity}\n".encode())
+        await work(self, record, event)
+
+    UnitOfWork._fold_one, Window._work = folded, worked  # type: ignore[method-assign]
 
 
 # --- where a process may die ----------------------------------------------------------------------------------
@@ -203,7 +220,7 @@ def pause_in_fold(now: Callable[[], bool]) -> None:
             stand_still()
         return done
 
-    UnitOfWork._fold_one = folded  # type: ignore[method-assign]
+    UnitOfWork._fold_one = folded  # type: ignore[method-assign,assignment]
 
 
 def pause_before_publish(now: Callable[[], bool]) -> None:
@@ -222,7 +239,7 @@ def pause_in_window(now: Callable[[], bool]) -> None:
             stand_still()
         await begun
 
-    Window._work = worked  # type: ignore[method-assign]
+    Window._work = worked  # type: ignore[method-assign,assignment]
 
 
 FAULTS = {
@@ -245,8 +262,8 @@ FAULTS = {
 
 
 def commit_before_publish() -> None:
-    """What is to be published leaves the outbox first: a process that dies in between has said nothing, and what Kafka
-    does not take is gone."""
+    """What is to be published leaves the outbox first: a process that dies in between has said nothing, and what
+    Kafka does not take is gone."""
     publish = Outbox._publish
 
     async def published(self: Any, rows: Collection[Any]) -> int:
@@ -336,7 +353,10 @@ def main() -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--fault", help="POINT:N")
     parser.add_argument("--bug", choices=sorted(BUGS))
+    parser.add_argument("--calls", type=Path, help="file that gets the identity of each event that is begun")
     asked = parser.parse_args()
+    if asked.calls:
+        counting(asked.calls)
     if asked.fault:
         point, _, times = asked.fault.partition(":")
         FAULTS[point](countdown(int(times)))

@@ -174,11 +174,21 @@ class Stage:
             time.sleep(0.1)
         self.baton("index")
 
-    def start(self, name: str, *, fault: str | None = None, bug: str | None = None, wait: bool = True) -> Process:
-        """One more process of this service. Waits until it is ready, which one that is to die may never be."""
+    def start(
+        self,
+        name: str,
+        *,
+        fault: str | None = None,
+        bug: str | None = None,
+        calls: Path | None = None,
+        wait: bool = True,
+    ) -> Process:
+        """One more process of this service. Waits until it is ready, which one that is to die may never be. `calls`
+        is where it notes each event that it begins to work on."""
         first = name == "ingest" and not any(p.name == name and p.running for p in self.processes)
         port = self._ingest_port if first else free_ports(1)[0]
-        planted = [*(("--fault", fault) if fault else ()), *(("--bug", bug) if bug else ())]
+        given = {"--fault": fault, "--bug": bug, "--calls": calls}
+        planted = [str(part) for pair in given.items() if pair[1] is not None for part in pair]
         if planted:
             command = [sys.executable, "-m", "tests.real.faults", name, "--port", str(port), *planted]
         else:
@@ -237,6 +247,7 @@ class Reviver:
         """The faults that came to pass."""
         self.failed: str | None = None
         """What went wrong that was not planned."""
+        self._calls = stage.folder / f"{service}.calls"
         self._leave = threading.Event()
         self._current = self._started()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -244,7 +255,7 @@ class Reviver:
 
     def _started(self) -> Process:
         fault = self._faults.pop(0) if self._faults else None
-        return self._stage.start(self._service, fault=fault, wait=False)
+        return self._stage.start(self._service, fault=fault, calls=self._calls, wait=False)
 
     def _watch(self) -> None:
         while not self._leave.wait(0.05):
@@ -266,6 +277,12 @@ class Reviver:
     def done(self) -> bool:
         """Whether every fault came to pass and a sound process is ready, or nothing more will come."""
         return self.ready and (self.failed is not None or self._current.fault is None)
+
+    @property
+    def begun_again(self) -> tuple[int, int]:
+        """How many events were worked on, and how often one was begun that had been begun before."""
+        calls = self._calls.read_text().splitlines() if self._calls.exists() else []
+        return len(set(calls)), len(calls) - len(set(calls))
 
     def finish(self) -> Process:
         """Watch no more. Returns the process that runs now."""

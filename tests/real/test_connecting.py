@@ -8,11 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import pytest
 
-from tests.real.checker import check
+from tests.real.checker import Said, Sent, check
 from tests.real.conftest import entered
 from tests.real.rig import asyncapi
 from tests.real.stage import ROOT, Stage
@@ -38,7 +37,8 @@ class Program:
         )
         self.said: list[str] = []
         self._read = 0
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._ear = threading.Thread(target=self._listen, daemon=True)
+        self._ear.start()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -70,9 +70,12 @@ class Program:
             self._process.stdin.close()
         return self._process.wait(PATIENCE_S)
 
-    def kill(self) -> None:
+    def end(self) -> None:
+        """However it stands."""
         self._process.kill()
-        self._process.wait()
+        self._ear.join()
+        with self._process:  # closes both pipes
+            pass
 
 
 Run = Callable[..., Program]
@@ -85,7 +88,7 @@ def run(stage: Stage) -> Iterator[Run]:
 
         def started(name: str, *arguments: str) -> Program:
             program = Program(name, stage.kafka.bootstrap, *arguments)
-            stack.callback(program.kill)
+            stack.callback(program.end)
             return program
 
         yield started
@@ -108,6 +111,17 @@ def away(stage: Stage) -> Iterator[None]:
         broker.resume()
 
 
+def sent_by(gateway: str, stage: Stage) -> Sent:
+    """What the gateway published, as Kafka has it."""
+    sent = Sent()
+    for record in stage.log_of(gateway).records:
+        if record.short == "chat.inbound":
+            event = json.loads(record.value or b"")
+            said = Said(event["type"], event["data"].get("message_id"), event["source"], event["id"])
+            sent.conversations.setdefault(event["subject"], []).append(said)
+    return sent
+
+
 def number_of(desk: Program, subject: str) -> str:
     """Under which number the desk lists a conversation; other tests left some open."""
     desk.type("list")
@@ -126,7 +140,7 @@ def test_shoppers_of_two_gateways_and_the_agents_of_two_desks(line: Stage, run: 
     shopfront.type("How much is the Stormglass Rain Jacket?")
     chatapp.type("Was kostet Stormglass Rain Jacket?")
     assert re.search(r"\d+\.\d\d USD|\$\d+\.\d\d", shopfront.says("Stormglass"))
-    assert re.search(r"\d+[.,]\d\d (EUR|€)", chatapp.says("Stormglass"))
+    assert re.search(r"\d+[.,]\d\d\s?(EUR|€)", chatapp.says("Stormglass"))
 
     shopfront.type("I want to talk to a human")
     shopfront.says(r"^shop> ")
@@ -143,7 +157,6 @@ def test_shoppers_of_two_gateways_and_the_agents_of_two_desks(line: Stage, run: 
     ann.says("^customer> I want to talk to a human$")
     ann.type(f"reply {number_of(ann, 'shopfront:1')} Grüße, this is Ann. 🎁")
     shopfront.says("^ann> Grüße, this is Ann. 🎁$")
-    shopfront.type("thank you, that was all")
     ann.type(f"resolve {number_of(ann, 'shopfront:1')}")
     ann.says(r"^shopfront:1 is closed here \(EscalationResolved\)$")
 
@@ -153,49 +166,43 @@ def test_shoppers_of_two_gateways_and_the_agents_of_two_desks(line: Stage, run: 
     for desk in (ann, ben):
         desk.type("quit")
         assert desk.leave() == 0
-    for gateway in ("shopfront", "chatapp"):
-        report = check(line.settle(None, gateway), sent=None)
+    for gateway, turns in (("shopfront", 2), ("chatapp", 1)):
+        sent = sent_by(gateway, line)
+        report = check(line.settle(sent, gateway), sent=sent)
         assert report.problems == []
-        assert report.counts["turns"] >= 1
+        assert report.counts["turns"] == turns
 
 
 def test_a_gateway_whose_broker_was_away(line: Stage, run: Run) -> None:
     gateway = run("gateway", "--gateway", "patient", "--conversation", "1")
     gateway.type("How many days do I have to return something I don't like?")
-    gateway.says(r"^shop> .*\d+ days")
+    gateway.says("within 30 days of delivery")
     with away(line):
         gateway.type("How much is the Larch Two-Person Tent?")
         time.sleep(4)  # less than the ten seconds after which the gateway would say that it is not sent
     gateway.says("Larch.*[0-9]+[.][0-9][0-9]")
     assert gateway.leave() == 0
-    assert len([said for said in gateway.said if said.startswith("shop> ")]) == 2
+    said = [line for line in gateway.said if line.startswith("shop> ")]
+    assert len(said) == len(set(said)) >= 2
 
 
 # --- the document that they are written from ---------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def errors_of() -> Callable[[Any], list[str]]:
-    """The errors that AsyncAPI's own parser finds."""
-
-    @contextmanager
-    def there() -> Iterator[None]:
-        asyncapi.parser()
-        yield
-
-    with ExitStack() as stack:
-        entered(stack, there())
-    return lambda document: asyncapi.errors(json.dumps(document))
+@contextmanager
+def node() -> Iterator[None]:
+    asyncapi.parser()
+    yield
 
 
-def test_the_document_is_asyncapi(errors_of: Callable[[Any], list[str]]) -> None:
-    assert errors_of(json.loads(DOCUMENT)) == []
-
-
-def test_a_document_that_is_none_is_noticed(errors_of: Callable[[Any], list[str]]) -> None:
+def test_the_document_is_asyncapi_and_one_that_is_none_would_be_noticed() -> None:
     astray, unversioned = json.loads(DOCUMENT), json.loads(DOCUMENT)
-    name = next(iter(astray["operations"]))
-    astray["operations"][name]["channel"]["$ref"] = "#/channels/nowhere"
+    operation = next(iter(astray["operations"].values()))
+    operation["channel"]["$ref"] = "#/channels/nowhere"
     del unversioned["info"]["version"]
-    assert any("nowhere" in error or name in error for error in errors_of(astray))
-    assert any("version" in error for error in errors_of(unversioned))
+    with ExitStack() as stack:
+        entered(stack, node())
+        ours, *broken = asyncapi.errors(DOCUMENT, json.dumps(astray), json.dumps(unversioned))
+    assert ours == []
+    assert any("nowhere" in error for error in broken[0])
+    assert any("version" in error for error in broken[1])

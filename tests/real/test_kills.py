@@ -42,6 +42,9 @@ def test_killed_everywhere_while_500_messages_of_100_conversations_flow(stage: S
         one.finish()
     report = check(log, sent=load.sent)
     print(report)
+    for name, one in revivers.items():
+        worked, again = one.begun_again
+        print(f"{name}: {len(one.died)} kills, {worked} events worked on, {again} begun again")
     assert report.problems == []
     for name, one in revivers.items():
         assert one.failed is None

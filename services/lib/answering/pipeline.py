@@ -22,8 +22,9 @@ from services.lib.answering.result import Composed, Withhold
 from services.lib.answering.retrieve import retrieve
 from services.lib.answering.texts import LANGUAGES
 from services.lib.answering.understand import Understanding, understand
-from services.lib.answering.verify import verify
+from services.lib.answering.verify import REFUSED_KINDS, verify
 from services.lib.index.port import Index, IndexUnavailable, Vocabulary
+from services.lib.kit import metrics
 from services.lib.language.encoder import TextEncoder
 from services.lib.shop.models import Order
 from services.lib.shop.port import Shop, ShopError
@@ -72,6 +73,8 @@ class Answering:
         self._clock = clock
         self._settings = settings or AnsweringSettings()
         self._catalogues: dict[str, tuple[Vocabulary, CatalogueWords]] = {}
+        for kind in REFUSED_KINDS:  # counted from zero, so that the first one shows as an increase
+            metrics.CLAIMS_REFUSED.labels(kind)
 
     async def answer(self, message: AcceptedTurn, *, identity: str, deadline: datetime | None = None) -> Answer:
         """`identity` is that of the accepted event; `deadline` (UTC) defaults to the message's `answer_by`.
@@ -117,7 +120,7 @@ class Answering:
 
     def _proposed(self, result: Composed, about: dict[str, Any]) -> AnswerProposed | AnswerWithheld:
         draft = result.draft
-        problems = verify(
+        refused = verify(
             draft.text,
             draft.cards,
             draft.quick_replies,
@@ -126,8 +129,10 @@ class Answering:
             draft.language,
             self._clock(),
         )
-        if problems:
-            detail = "; ".join(problems)[:500]
+        if refused:
+            for one in refused:
+                metrics.CLAIMS_REFUSED.labels(one.kind).inc()
+            detail = "; ".join(one.why for one in refused)[:500]
             return AnswerWithheld(**about, reason=Reason.UNVERIFIED_CLAIM, detail=detail)
         return AnswerProposed(
             **about,

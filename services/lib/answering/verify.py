@@ -12,12 +12,13 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Literal, NamedTuple, get_args
 
 from babel.dates import format_date
 
 from schemas.chat import LIVE_FACTS, Card, Claim, FactProof, PassageProof, QuickReply
 from schemas.money import Money
-from services.lib.answering.draft import CATALOGUE, IN, OUT, SINGLE, card_line, lowest, price_value
+from services.lib.answering.draft import CATALOGUE, IN, OUT, SINGLE, ClaimKind, card_line, lowest, price_value
 from services.lib.answering.lexicon import lexicon
 from services.lib.answering.prices import amount_of, currencies_of
 from services.lib.answering.returns import surely_inside
@@ -42,6 +43,19 @@ _STATES = (
 )
 
 
+RefusedKind = Literal[ClaimKind, "card", "text"]
+REFUSED_KINDS: tuple[RefusedKind, ...] = (*get_args(ClaimKind), "card", "text")
+
+
+class Refused(NamedTuple):
+    """Something said without proof."""
+
+    kind: RefusedKind
+    """Of the claim; `card` or `text` where what says it is no claim."""
+    why: str
+    """Without personal data."""
+
+
 def verify(
     text: str,
     cards: Sequence[Card],
@@ -50,12 +64,15 @@ def verify(
     proofs: Proofs,
     language: str,
     now: datetime,
-) -> list[str]:
-    """What is wrong, in sentences without personal data; empty where every claim is proven."""
-    problems = [
-        f"claim {i}: {problem}" for i, claim in enumerate(claims) for problem in _claim(claim, proofs, language, now)
-    ]
-    problems += [f"card {i}: {problem}" for i, card in enumerate(cards) for problem in _card(card, proofs, now)]
+) -> list[Refused]:
+    """What is refused, each claim at most once; empty where every claim is proven."""
+    refused: list[Refused] = []
+    for i, claim in enumerate(claims):
+        if problems := _claim(claim, proofs, language, now):
+            refused.append(Refused(claim.kind, f"claim {i}: {', '.join(problems)}"))
+    for i, card in enumerate(cards):
+        if problems := _card(card, proofs, now):
+            refused.append(Refused("card", f"card {i}: {', '.join(problems)}"))
     least = lowest(proofs)
     shown = [_plain(card_line(card, language, lowest=card.sku in least)) for card in cards]
     lines = {*shown, *(_plain(reply.title) for reply in quick_replies)}
@@ -65,13 +82,13 @@ def verify(
         if said in outside:
             outside = outside.replace(said, " ", 1)
         elif said not in lines:
-            problems.append("a claim is not what the reply says")
+            refused.append(Refused(claim.kind, "a claim is not what the reply says"))
     claimed = {_plain(claim.text) for claim in claims}
-    problems += ["a card claims nothing" for line in shown if line not in claimed]
+    refused += [Refused("card", "a card claims nothing") for line in shown if line not in claimed]
     for url in {proof.url for proof in proofs if isinstance(proof, PassageProof) and proof.url}:
         outside = _without(outside, url)
-    problems += [f"outside all claims: {found}" for found in _checkable(outside)]
-    return problems
+    refused += [Refused("text", f"outside all claims: {found}") for found in _checkable(outside)]
+    return refused
 
 
 def expired(proofs: Proofs, now: datetime) -> bool:

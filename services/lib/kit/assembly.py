@@ -130,10 +130,15 @@ def window_service(
     needs: Sequence[Callable[[], AbstractAsyncContextManager[object]]] = (),
     tables: Sequence[Table[Any]] = (),
     width: int = 64,
-    span: int = 256,
+    span: int | None = None,
 ) -> Service:
     """A stateless service: one consumer of `topics` into a window. `needs` are entered, and `tables` caught up,
-    before it starts."""
+    before it starts.
+
+    `width`: records at work at once. `span`: how far a partition runs ahead of its first unfinished record, which is
+    what a kill may repeat of it and what a slow record lets through beside it; None: `width`, so that one partition
+    alone can keep a member busy (docs/adr/0003-window.md).
+    """
     service = Service(name)
     _count_from_zero(name, topics, WINDOW_CAUSES)
     metrics.RETRIES.labels(name)
@@ -149,7 +154,7 @@ def window_service(
         health=service.health,
         fail=service.fail,
         width=width,
-        span=span,
+        span=width if span is None else span,
     )
     consumer = Consumer(broker, settings.kafka, name, topics, window, service.health, service.fail)
 

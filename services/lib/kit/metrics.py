@@ -51,9 +51,10 @@ ANSWER_SECONDS = Histogram(
     "baton_answer_seconds", "Time retrieval-answer spent on one message", ["intent"], buckets=WORK_BUCKETS
 )
 CLAIMS_REFUSED = Counter("baton_claims_refused_total", "Claims without proof, by kind", ["kind"])
+"""kind: of the claim; `card` or `text` where what says it is no claim."""
 FACTS_READ = Counter("baton_facts_read_total", "Facts read from the shop", ["kind", "result"])
-"""result: read, cached, unavailable."""
+"""kind: live (price and stock of a product), orders, customer. result: read, cached, unavailable."""
 INDEXED = Gauge("baton_indexed_documents", "Documents in the search index", ["kind"])
-CATALOG_READ_AT = Gauge("baton_catalog_read_timestamp_seconds", "When the catalogue was last read in full")
+"""kind: product, passage; of all store views."""
 BRIEFS = Counter("baton_briefs_total", "Briefs published", ["complete"])
 """complete: yes, no (something is named as missing)."""

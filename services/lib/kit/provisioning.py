@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import IncompatibleBrokerVersion, TopicAlreadyExistsError, for_code
 
 from schemas.asyncapi import broker_limit
 from schemas.topics import DEAD_LETTER_LIMIT, Topic
@@ -20,12 +21,21 @@ DEAD_LETTERS_OF_TABLES_KEPT = timedelta(days=14)
 
 
 class Provisioned(NamedTuple):
-    """What became of one topic. A partition count that differs is never changed: it would re-map keys."""
+    """What became of one topic. What differs is named and never changed: more partitions would re-map keys, and what
+    is kept for less time is gone."""
 
     name: str
     state: str
     """`created`, `there`, or what is wrong with what is there."""
     wrong: bool
+
+
+class Found(NamedTuple):
+    """A topic that is there."""
+
+    partitions: int
+    config: dict[str, str]
+    """Empty where the broker does not tell."""
 
 
 class Plan(NamedTuple):
@@ -66,9 +76,11 @@ async def provision(kafka: KafkaSettings, topics: Iterable[Topic], replication: 
     admin = AIOKafkaAdminClient(**client_options(kafka))
     await admin.start()
     try:
-        there = {
+        counts = {
             one["topic"]: len(one["partitions"]) for one in await admin.describe_topics() if not one["error_code"]
         }
+        configs = await _configs(admin, [plan.name for plan in wanted if plan.name in counts])
+        there = {name: Found(count, configs.get(name, {})) for name, count in counts.items()}
         missing = [plan for plan in wanted if plan.name not in there]
         created = (
             await admin.create_topics(
@@ -84,14 +96,41 @@ async def provision(kafka: KafkaSettings, topics: Iterable[Topic], replication: 
     return [_state(plan, there.get(plan.name), errors.get(plan.name)) for plan in wanted]
 
 
-def _state(plan: Plan, partitions: int | None, error: tuple[int, str | None] | None) -> Provisioned:
-    if partitions is not None:
-        if partitions == plan.partitions:
-            return Provisioned(plan.name, "there", wrong=False)
-        return Provisioned(plan.name, f"has {partitions} partitions, not {plan.partitions}", wrong=True)
+async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    """What the brokers say of these topics; nothing where they do not understand the question."""
+    if not names:
+        return {}
+    try:
+        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    except IncompatibleBrokerVersion:
+        return {}
+    return {
+        name: {entry[0]: entry[1] for entry in entries}
+        for answer in answers
+        for code, _, _, name, entries in answer.resources
+        if not code
+    }
+
+
+def _state(plan: Plan, found: Found | None, error: tuple[int, str | None] | None) -> Provisioned:
+    if found is not None:
+        if wrong := _differences(plan, found):
+            return Provisioned(plan.name, "; ".join(wrong), wrong=True)
+        return Provisioned(plan.name, "there", wrong=False)
     code, why = error or (0, None)
     if code and for_code(code) is TopicAlreadyExistsError:
         return Provisioned(plan.name, "there", wrong=False)
     if code:
         return Provisioned(plan.name, why or for_code(code).__name__, wrong=True)
     return Provisioned(plan.name, "created", wrong=False)
+
+
+def _differences(plan: Plan, found: Found) -> list[str]:
+    """In words. How long originals are kept is a promise, and a topic may have been made by hand."""
+    wrong = []
+    if found.partitions != plan.partitions:
+        wrong.append(f"has {found.partitions} partitions, not {plan.partitions}")
+    for name, value in plan.config.items():
+        if (is_ := found.config.get(name, value)) != value:
+            wrong.append(f"{name} is {is_}, not {value}")
+    return wrong

@@ -50,6 +50,8 @@ class Row(Generic[S]):
     clock: list[tuple[SetTimer | CancelTimers, int]] = field(default_factory=list)
     """With the partition of the record that asked for it."""
     records: list[BaseModel] = field(default_factory=list)
+    steps: list[tuple[S, Step[S]]] = field(default_factory=list)
+    """What was folded, each step with the state before it."""
 
     def apply(self, service: str, arrival: Arrival | Timer, partition: int, step: Step[S], now: datetime) -> None:
         """Take a step over, all of it or, where an effect cannot be encoded, nothing."""
@@ -70,6 +72,7 @@ class Row(Generic[S]):
                     traceparent=traceparent,
                 )
                 outgoing.append(Outgoing(effect.topic.name, arrival.key.encode(), encode(effect.topic, event), {}))
+        self.steps.append((self.state, step))
         self.state, self.sequences = step.state, sequences
         self.outgoing.extend(outgoing)
         self.clock.extend((e, partition) for e in step.effects if isinstance(e, SetTimer | CancelTimers))

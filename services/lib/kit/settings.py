@@ -49,6 +49,14 @@ class KafkaSettings(BaseModel):
     session_timeout_ms: Annotated[int, Field(ge=6_000, le=300_000)] = 30_000
     """Milliseconds without a heartbeat after which a member loses its partitions."""
 
+    @field_validator("ca_file", "cert_file", "key_file")
+    @classmethod
+    def _is_there(cls, value: Path | None) -> Path | None:
+        """What OpenSSL says of a file that is missing does not name it."""
+        if value is not None and not value.is_file():
+            raise ValueError(f"{value} is no file")
+        return value
+
     @model_validator(mode="after")
     def _sasl_needs_credentials(self) -> "KafkaSettings":
         if self.security.startswith("SASL") and (self.username is None or self.password is None):

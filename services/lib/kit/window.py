@@ -101,7 +101,7 @@ class Window:
         health: Health,
         fail: Callable[[BaseException], None],
         width: int = 64,
-        span: int = 256,
+        span: int = 64,
         retry: RetryPolicy | None = None,
         brake: Brake | None = None,
         handle_s: float = HANDLE_S,

@@ -4,7 +4,9 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
+
+from services.lib.kit import metrics
 
 LIFETIME = timedelta(minutes=15)
 """After this a fact proves nothing and may not leave in a reply."""
@@ -12,6 +14,9 @@ LIFETIME = timedelta(minutes=15)
 MAX_ENTRIES = 5_000
 """Keys remembered at most. Facts of a product with a dozen variants take about 20 kB, so a full memory
 is some 100 MB; it is rarely full, since what is too old to be used again is dropped."""
+
+Kind = Literal["live", "orders", "customer"]
+"""What is counted: price and stock, orders, customers. The rest is no fact of a reply."""
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -27,13 +32,24 @@ class Facts(Generic[K, V]):
 
     A key that is being read is not read again: who asks meanwhile waits for the same answer, or for
     the same exception. That something does not exist is remembered like a value; a failure is not.
-    A caller that stops waiting does not stop the reading.
+    A caller that stops waiting does not stop the reading. With a `kind` each key asked for is counted by what the
+    caller got: read from the shop (by its own question or another's that was under way), cached, or unavailable.
     """
 
-    def __init__(self, keep_s: float, monotonic: Callable[[], float], *, max_entries: int = MAX_ENTRIES) -> None:
+    def __init__(
+        self,
+        keep_s: float,
+        monotonic: Callable[[], float],
+        *,
+        max_entries: int = MAX_ENTRIES,
+        kind: Kind | None = None,
+    ) -> None:
         self._keep_s = min(keep_s, LIFETIME.total_seconds())
         self._monotonic = monotonic
         self._max_entries = max_entries
+        self._kind = kind
+        for result in ("read", "cached", "unavailable"):  # counted from zero, so that the first one is an increase
+            self._count(result, 0)
         self._known: OrderedDict[K, tuple[float, V | None]] = OrderedDict()
         self._reading: dict[K, asyncio.Task[Mapping[K, V]]] = {}
 
@@ -59,8 +75,14 @@ class Facts(Generic[K, V]):
             task.add_done_callback(_look_at_failure)
             for key in unknown:
                 self._reading[key] = waiting[key] = task
-        for key, task in waiting.items():
-            found[key] = (await asyncio.shield(task)).get(key)
+        self._count("cached", len(found))
+        result = "unavailable"
+        try:
+            for key, task in waiting.items():
+                found[key] = (await asyncio.shield(task)).get(key)
+            result = "read"
+        finally:  # a failure, or nobody waits any longer
+            self._count(result, len(waiting))
         return {key: value for key in wanted if (value := found[key]) is not None}
 
     async def one(self, key: K, read: Callable[[], Awaitable[V | None]]) -> V | None:
@@ -69,6 +91,10 @@ class Facts(Generic[K, V]):
             return {} if value is None else {key: value}
 
         return (await self.many((key,), read_one)).get(key)
+
+    def _count(self, result: str, keys: int) -> None:
+        if self._kind is not None:
+            metrics.FACTS_READ.labels(self._kind, result).inc(keys)
 
     def _outlived(self, key: K) -> bool:
         return self._monotonic() - self._known[key][0] >= self._keep_s

@@ -46,9 +46,11 @@ class Magento(Shop):
         self._clock = clock or Clock()
         self._client = Client(settings, http, clock=self._clock, jitter=jitter)
         monotonic = self._clock.monotonic
-        self._live: Facts[_LiveKey, Family] = Facts(settings.facts_s, monotonic)
-        self._orders: Facts[tuple[str | int, int], tuple[Order, ...]] = Facts(settings.orders_s, monotonic)
-        self._customers: Facts[int, Customer] = Facts(settings.orders_s, monotonic)
+        self._live: Facts[_LiveKey, Family] = Facts(settings.facts_s, monotonic, kind="live")
+        self._orders: Facts[tuple[str | int, int], tuple[Order, ...]] = Facts(
+            settings.orders_s, monotonic, kind="orders"
+        )
+        self._customers: Facts[int, Customer] = Facts(settings.orders_s, monotonic, kind="customer")
         self._walks: Facts[str, Walk] = Facts(settings.facts_s, monotonic)
         """Kept for single products, so that each does not read all attributes again."""
         self._live_reader = LiveReader(self._client, self._view)

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from schemas.chat import AnswerProposed, AnswerUnavailable, AnswerWithheld, Attachment, Utterance
 from schemas.reasons import Intent, Reason
 from services.lib.answering.pipeline import Answering
+from services.lib.answering.verify import REFUSED_KINDS
 from services.lib.index.sqlite import SqliteIndex
 from services.lib.language.encoder import HashEncoder
 from services.lib.shop.fake import FakeShop
@@ -228,6 +230,22 @@ async def test_old_facts_prove_nothing(index: SqliteIndex, shop: FakeShop, say: 
     answering = Answering(index, shop, HashEncoder(), lambda: later)
     answer = await withheld(answering, say("how much is the Camp Mug?", answer_by=later + timedelta(seconds=30)))
     assert answer.reason is Reason.UNVERIFIED_CLAIM
+
+
+async def test_a_refused_claim_is_counted_by_its_kind(index: SqliteIndex, shop: FakeShop, say: Say) -> None:
+    def counted() -> dict[str, float]:
+        found = {
+            kind: REGISTRY.get_sample_value("baton_claims_refused_total", {"kind": kind}) for kind in REFUSED_KINDS
+        }
+        return {kind: value for kind, value in found.items() if value is not None}
+
+    later = NOW + timedelta(minutes=16)
+    answering = Answering(index, shop, HashEncoder(), lambda: later)
+    before = counted()
+    assert before.keys() == set(REFUSED_KINDS), "from zero"
+    await withheld(answering, say("how much is the Camp Mug?", answer_by=later + timedelta(seconds=30)))
+    more = {kind: value - before[kind] for kind, value in counted().items() if value != before[kind]}
+    assert more == {"price": 2, "card": 1}  # the sentence, the card's own line, and the card
 
 
 async def test_the_shop_is_away(answering: Answering, shop: FakeShop, say: Say) -> None:

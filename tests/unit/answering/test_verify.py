@@ -12,14 +12,14 @@ from schemas.chat import Card, Claim, FactProof, PassageProof
 from schemas.money import Money
 from services.lib.answering.draft import CATALOGUE, SINGLE, Draft, card_line
 from services.lib.answering.texts import LANGUAGES, date, money
-from services.lib.answering.verify import expired, verify
+from services.lib.answering.verify import Refused, expired, verify
 from services.lib.shop.facts import LIFETIME
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 CURRENCIES = ("USD", "EUR", "GBP", "CHF", "CAD", "AUD", "JPY", "SEK", "PLN")
 
 
-def problems(draft: Draft, now: datetime = NOW) -> list[str]:
+def problems(draft: Draft, now: datetime = NOW) -> list[Refused]:
     return verify(draft.text, draft.cards, draft.quick_replies, draft.claims, draft.proofs, draft.language, now)
 
 

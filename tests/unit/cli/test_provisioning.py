@@ -4,7 +4,7 @@ import pytest
 from aiokafka.errors import TopicAlreadyExistsError, TopicAuthorizationFailedError
 
 from schemas.topics import DEAD_LETTER_LIMIT, TOPICS
-from services.lib.kit.provisioning import Plan, _state, plans
+from services.lib.kit.provisioning import Found, Plan, _state, plans
 
 PLANS = {topic.name: plans(topic, 3) for topic in TOPICS}
 HOURS_MS = 3_600_000
@@ -80,23 +80,25 @@ def test_settings_are_text():
         assert all(isinstance(value, str) for value in plan.config.values())
 
 
-PLAN = Plan("t", 12, {})
+PLAN = Plan("t", 12, {"retention.ms": "72"})
 
 
 @pytest.mark.parametrize(
-    ("partitions", "error", "state", "wrong"),
+    ("found", "error", "state", "wrong"),
     [
         (None, None, "created", False),
         (None, (0, None), "created", False),
-        (12, None, "there", False),
-        (4, None, "has 4 partitions, not 12", True),
-        (13, (0, None), "has 13 partitions, not 12", True),
+        (Found(12, {}), None, "there", False),
+        (Found(12, {"retention.ms": "72", "segment.ms": "1"}), None, "there", False),
+        (Found(12, {"retention.ms": "71"}), None, "retention.ms is 71, not 72", True),
+        (Found(4, {}), None, "has 4 partitions, not 12", True),
+        (Found(13, {"retention.ms": "1"}), (0, None), "has 13 partitions, not 12; retention.ms is 1, not 72", True),
         (None, (TopicAuthorizationFailedError.errno, None), "TopicAuthorizationFailedError", True),
         (None, (TopicAuthorizationFailedError.errno, "not yours"), "not yours", True),
     ],
 )
-def test_what_became_of_a_topic(partitions, error, state, wrong):
-    assert _state(PLAN, partitions, error) == ("t", state, wrong)
+def test_what_became_of_a_topic(found, error, state, wrong):
+    assert _state(PLAN, found, error) == ("t", state, wrong)
 
 
 def test_one_that_somebody_else_made_meanwhile_is_not_wrong():

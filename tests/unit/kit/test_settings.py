@@ -36,6 +36,7 @@ def test_they_are_frozen() -> None:
         ("BATON_KAFKA__BOOTSTRAPP", "a:1", "BATON_KAFKA__BOOTSTRAPP"),
         ("BATON_KAFKA", "not json", "kafka"),
         ("BATON_KAFKA__SECURITY", "SASL_SSL", "username and a password"),
+        ("BATON_KAFKA__CA_FILE", "/nowhere/ca.pem", "BATON_KAFKA__CA_FILE: Value error, /nowhere/ca.pem is no file"),
         ("BATON_KAFKA__SESSION_TIMEOUT_MS", "1", "BATON_KAFKA__SESSION_TIMEOUT_MS"),
         ("BATON_DRAIN_S", "-1", "BATON_DRAIN_S"),
         ("BATON_DRAIN_S", "nan", "BATON_DRAIN_S"),

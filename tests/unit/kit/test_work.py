@@ -669,3 +669,24 @@ async def test_ids_are_looked_up_under_the_lock_of_the_row(make: Any) -> None:
         if statement.startswith("SELECT") and f"FROM {table}" in statement
     ]
     assert looked == ["states", "inbox"]
+
+
+# --- who watches ----------------------------------------------------------------------------------
+
+
+async def test_each_step_is_told_once_and_only_when_it_is_committed(make: Any) -> None:
+    told: list[tuple[str, tuple[str, ...], tuple[str, ...], datetime]] = []
+
+    def watch(key: str, before: Heard, step: Step[Heard], now: datetime) -> None:
+        told.append((key, before.texts, step.state.texts, now))
+
+    bench = await make(watch=watch)
+    await bench.work.handle([said("a", 0), said("b", 1)])
+    assert told == [("web:1", (), ("a",), bench.clock()), ("web:1", ("a",), ("a", "b"), bench.clock())]
+    await bench.work.handle([said("a", 2, cause="web:1-0")])  # known
+    assert len(told) == 2
+    told.clear()
+    # The database refuses the second note, so the batch is rolled back and each event is folded alone.
+    await bench.work.handle([said("note x", 3), said("note x", 4, "web:2"), said("c", 5, "web:3")])
+    kept = [(key, after) for key, before, after, _ in told if after != before]
+    assert kept == [("web:1", ("a", "b", "note x")), ("web:3", ("c",))]

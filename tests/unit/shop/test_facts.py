@@ -1,8 +1,9 @@
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.lib.shop.facts import LIFETIME, Facts, is_proof
 
@@ -149,3 +150,52 @@ def test_a_fact_proves_for_fifteen_minutes(time) -> None:
     read_at = time.now()
     assert is_proof(read_at, read_at + timedelta(minutes=15))
     assert not is_proof(read_at, read_at + timedelta(minutes=15, seconds=1))
+
+
+@pytest.fixture
+def counted() -> Callable[[], dict[str, float]]:
+    """What was counted of kind `live` since the last look."""
+    last: dict[str, float] = {}
+
+    def look() -> dict[str, float]:
+        found = {}
+        for result in ("read", "cached", "unavailable"):
+            now = REGISTRY.get_sample_value("baton_facts_read_total", {"kind": "live", "result": result}) or 0.0
+            found[result] = now - last.get(result, 0.0)
+            last[result] = now
+        return {result: number for result, number in found.items() if number}
+
+    look()
+    return look
+
+
+async def test_each_key_is_counted_by_what_its_caller_got(time, counted) -> None:
+    source, facts = Source(a=1, b=2, c=3), Facts[str, int](60, time.monotonic, kind="live")
+    await facts.many(["a", "b", "a"], source.read)
+    assert counted() == {"read": 2}
+    await facts.many(["a", "c"], source.read)
+    assert counted() == {"read": 1, "cached": 1}
+    source.error = LookupError("away")
+    with pytest.raises(LookupError):
+        await facts.many(["a", "x", "y"], source.read)
+    assert counted() == {"cached": 1, "unavailable": 2}
+
+
+async def test_a_caller_who_waits_no_longer_got_nothing(time, counted) -> None:
+    source, facts = Source(a=1), Facts[str, int](60, time.monotonic, kind="live")
+    source.gate.clear()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await facts.many(["a"], source.read)
+    assert counted() == {"unavailable": 1}
+    patient = asyncio.create_task(facts.many(["a"], source.read))
+    await asyncio.sleep(0)
+    source.gate.set()
+    assert await patient == {"a": 1}
+    assert counted() == {"read": 1}  # by the reading that was under way
+
+
+async def test_what_is_no_fact_is_not_counted(time, counted) -> None:
+    source, facts = Source(a=1), Facts[str, int](60, time.monotonic)
+    await facts.many(["a"], source.read)
+    assert counted() == {}
