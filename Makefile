@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 ONCE ?=
+NEED_A_DATABASE := tests/unit/kit tests/unit/ingest tests/unit/copilot_drafter
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +25,7 @@ test: .venv/.installed ## everything that needs PyPI alone
 test-real: .venv/.installed ## the line on a real Kafka and PostgreSQL (needs Java, Maven, PostgreSQL, Node)
 	$(BIN)/python -m tests.real.rig $(if $(filter 1,$(BATON_REAL_REQUIRED)),,|| true)
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/real
-	$(BIN)/python -m pytest -n 2 --dist loadfile --postgresql
+	$(BIN)/python -m pytest -n 2 --dist loadfile --postgresql $(NEED_A_DATABASE)
 
 lint: .venv/.installed ## style, types, layers, generated files
 	$(BIN)/ruff format --check .

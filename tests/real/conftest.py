@@ -13,7 +13,7 @@ from tests.real.rig import kafka as real_kafka
 from tests.real.rig import postgres as real_postgres
 from tests.real.rig.kafka import Kafka
 from tests.real.rig.postgres import Postgres
-from tests.real.stage import Stage
+from tests.real.stage import Line, Stage
 
 Server = TypeVar("Server")
 
@@ -50,18 +50,31 @@ def postgres() -> Iterator[Postgres]:
         yield entered(stack, real_postgres.postgres())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stage(kafka: Kafka, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """The line's surroundings, with no service running yet: topics, databases, the sandbox shop and its index."""
+    """The line's surroundings: topics, databases, the sandbox shop and its index. Which services run, a test says."""
     folder = tmp_path_factory.mktemp("stage")
     with Stage(kafka, postgres, folder, prefix=f"s{uuid.uuid4().hex[:6]}") as stage:
         stage.open_shop()
         yield stage
 
 
+@pytest.fixture(scope="session")
+def quiet_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """One broker on which the whole line never runs, whose services have the groups of those that a test starts."""
+    with ExitStack() as stack:
+        yield entered(stack, real_kafka.kafka(tmp_path_factory.mktemp("quiet-kafka"), security="SASL_SSL"))
+
+
 @pytest.fixture(scope="module")
-def bare_stage(kafka: Kafka, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def bare_stage(quiet_kafka: Kafka, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The same without a shop or an index: for services that read neither."""
     folder = tmp_path_factory.mktemp("bare-stage")
-    with Stage(kafka, postgres, folder, prefix=f"s{uuid.uuid4().hex[:6]}") as stage:
+    with Stage(quiet_kafka, postgres, folder, prefix=f"s{uuid.uuid4().hex[:6]}") as stage:
         yield stage
+
+
+@pytest.fixture
+def line(stage: Stage) -> Line:
+    """One sound process of each service, whatever the test before left behind."""
+    return stage.whole()

@@ -347,14 +347,14 @@ BUGS = {
 }
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m tests.real.faults", description="Run a service that goes wrong.")
     parser.add_argument("service", type=ServiceName)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--fault", help="POINT:N")
     parser.add_argument("--bug", choices=sorted(BUGS))
     parser.add_argument("--calls", type=Path, help="file that gets the identity of each event that is begun")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     if asked.calls:
         counting(asked.calls)
     if asked.fault:

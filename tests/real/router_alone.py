@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.real.checker import Report, check, outstanding
 from tests.real.checker.log import Log
 from tests.real.router_inputs import Ready, publish
-from tests.real.stage import Process, Stage
+from tests.real.stage import DATABASES, Process, Stage
 
 ROUTER = "escalation-router"
 
@@ -34,6 +34,12 @@ class RouterAlone:
         self.settled(within_s)
         time.sleep(1.0)
         return check(self.stage.log_of(self.gateway), sent=None, briefs=False, no_unavailable_with_answer=True)
+
+    def rows(self, table: str, where: str = "true") -> int:
+        """How many rows of these conversations the router has in a table."""
+        counted = f"SELECT count(*) FROM {table} WHERE key LIKE '{self.gateway}:%' AND {where}"  # noqa: S608
+        ((found,),) = self.stage.postgres.query(f"{self.stage.prefix}_{DATABASES[ROUTER]}", counted)
+        return int(found or 0)
 
     def outstanding(self) -> int:
         return outstanding(self.stage.log_of(self.gateway), None, briefs=False)

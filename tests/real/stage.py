@@ -1,7 +1,7 @@
 """`Stage`: the whole line as separate processes on a real Kafka and PostgreSQL, to be killed, paused and multiplied.
 
-Its processes are the product's own command, `baton up --service NAME`, told by the environment alone what they need;
-those that are to die run under tests/real/faults.py.
+Services are started by the product's own command, `baton up --service NAME`, told by the environment alone what they
+need. Those that are added or are to die are forked and run under tests/real/faults.py.
 """
 
 import json
@@ -26,11 +26,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.real.checker import Sent, outstanding
 from tests.real.checker.log import Log
+from tests.real.forked import Forked
 from tests.real.rig.children import Child, ask, end, spawn, tail
 from tests.real.rig.kafka import Kafka
 from tests.real.rig.ports import free_ports
 from tests.real.rig.postgres import Postgres
-from tests.real.topics import read_all
+from tests.real.topics import Topics
 
 ROOT = Path(__file__).parents[2]
 INDEX = ROOT / "var" / "sandbox-index.db"
@@ -48,7 +49,7 @@ class Process:
     """One running service."""
 
     name: str
-    child: Child
+    child: Child | Forked
     port: int
     log: Path
     fault: str | None = None
@@ -93,6 +94,7 @@ class Process:
             time.sleep(0.1)
 
     def kill(self) -> None:
+        self.child.send_signal(signal.SIGKILL)
         end(self.child, signal.SIGKILL)
 
     def stop(self) -> int:
@@ -104,6 +106,10 @@ class Process:
 
     def resume(self) -> None:
         self.child.send_signal(signal.SIGCONT)
+
+
+Line = dict[str, Process]
+"""One process of each service."""
 
 
 @dataclass
@@ -140,17 +146,13 @@ class Stage:
         for database in DATABASES.values():
             self.postgres.create(f"{self.prefix}_{database}")
             self.stack.callback(self.postgres.drop, f"{self.prefix}_{database}")
-        self.stack.callback(self._stop_all)
+        self._topics = self.stack.enter_context(Topics(self.kafka.bootstrap))
+        self.stack.callback(self.empty)
         self.baton("topics", "apply", "--replication", str(min(3, len(self.kafka.nodes))))
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stack.close()
-
-    def _stop_all(self) -> None:
-        for process in self.processes:
-            with suppress(ProcessLookupError):
-                process.kill()
 
     def baton(self, *arguments: str) -> str:
         """What the command prints. Raises `AssertionError` where its status is not 0."""
@@ -181,33 +183,59 @@ class Stage:
         fault: str | None = None,
         bug: str | None = None,
         calls: Path | None = None,
+        command: bool = False,
         wait: bool = True,
     ) -> Process:
         """One more process of this service. Waits until it is ready, which one that is to die may never be. `calls`
-        is where it notes each event that it begins to work on."""
+        is where it notes each event that it begins to work on. `command`: by the product's own, not forked."""
         first = name == "ingest" and not any(p.name == name and p.running for p in self.processes)
         port = self._ingest_port if first else free_ports(1)[0]
         given = {"--fault": fault, "--bug": bug, "--calls": calls}
         planted = [str(part) for pair in given.items() if pair[1] is not None for part in pair]
-        if planted:
-            command = [sys.executable, "-m", "tests.real.faults", name, "--port", str(port), *planted]
-        else:
-            command = [sys.executable, "-m", "services.cli.main", "up", "--service", name, "--port", str(port)]
         environment = dict(self.environment)
         if name in DATABASES:
             environment["BATON_DATABASE_URL"] = self.postgres.url(f"{self.prefix}_{DATABASES[name]}")
         log = self.folder / f"{len(self.processes)}-{name}.log"
-        process = Process(name, spawn(command, log, cwd=ROOT, env=environment), port, log, fault)
+        child: Child | Forked
+        if command:
+            baton = [sys.executable, "-m", "services.cli.main", "up", "--service", name, "--port", str(port)]
+            child = spawn(baton, log, cwd=ROOT, env=environment)
+        else:
+            child = Forked([name, "--port", str(port), *planted], log, environment)
+        process = Process(name, child, port, log, fault)
         self.processes.append(process)
         if wait:
             process.wait_ready()
         return process
 
     def start_all(self, names: Sequence[str] = SERVICES) -> dict[str, Process]:
-        started = {name: self.start(name, wait=False) for name in names}
+        """One of each, as an operator would start them."""
+        started = {name: self.start(name, command=True, wait=False) for name in names}
         for process in started.values():
             process.wait_ready()
         return started
+
+    def whole(self) -> Line:
+        """One sound process of each service, on a Kafka and a PostgreSQL that run, whatever was done before."""
+        for node in self.kafka.nodes:
+            if not node.running:
+                node.start()
+        self.kafka.wait()
+        if not self.postgres.running:
+            self.postgres.start()
+        for name in SERVICES:
+            for process in self.running(name):
+                process.resume()
+            for process in self.running(name)[1:]:
+                process.kill()
+        self.start_all([name for name in SERVICES if not self.running(name)])
+        return {name: self.running(name)[0] for name in SERVICES}
+
+    def empty(self) -> None:
+        """No process of any service."""
+        for process in self.processes:
+            if process.running:
+                process.kill()
 
     def running(self, name: str) -> list[Process]:
         return [process for process in self.processes if process.name == name and process.running]
@@ -222,7 +250,7 @@ class Stage:
 
     def log_of(self, gateway: str | None = None) -> Log:
         """The topics as they are now; of one gateway's conversations alone where it is named."""
-        log = read_all(self.kafka.bootstrap)
+        log = self._topics.read()
         if gateway is None:
             return log
         prefix = f"{gateway}:"

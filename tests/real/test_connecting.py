@@ -94,9 +94,9 @@ def run(stage: Stage) -> Iterator[Run]:
         yield started
 
 
-@pytest.fixture(scope="module")
-def line(stage: Stage) -> Stage:
-    stage.start_all()
+@pytest.fixture
+def whole(stage: Stage) -> Stage:
+    stage.whole()
     return stage
 
 
@@ -130,7 +130,7 @@ def number_of(desk: Program, subject: str) -> str:
     return found[1]
 
 
-def test_shoppers_of_two_gateways_and_the_agents_of_two_desks(line: Stage, run: Run) -> None:
+def test_shoppers_of_two_gateways_and_the_agents_of_two_desks(whole: Stage, run: Run) -> None:
     """Both gateways number their conversations from 1."""
     shopfront = run("gateway", "--gateway", "shopfront", "--conversation", "1")
     chatapp = run("gateway", "--gateway", "chatapp", "--conversation", "1", "--store", "de", "--locale", "de_DE")
@@ -167,17 +167,17 @@ def test_shoppers_of_two_gateways_and_the_agents_of_two_desks(line: Stage, run: 
         desk.type("quit")
         assert desk.leave() == 0
     for gateway, turns in (("shopfront", 2), ("chatapp", 1)):
-        sent = sent_by(gateway, line)
-        report = check(line.settle(sent, gateway), sent=sent)
+        sent = sent_by(gateway, whole)
+        report = check(whole.settle(sent, gateway), sent=sent)
         assert report.problems == []
         assert report.counts["turns"] == turns
 
 
-def test_a_gateway_whose_broker_was_away(line: Stage, run: Run) -> None:
+def test_a_gateway_whose_broker_was_away(whole: Stage, run: Run) -> None:
     gateway = run("gateway", "--gateway", "patient", "--conversation", "1")
     gateway.type("How many days do I have to return something I don't like?")
     gateway.says("within 30 days of delivery")
-    with away(line):
+    with away(whole):
         gateway.type("How much is the Larch Two-Person Tent?")
         time.sleep(4)  # less than the ten seconds after which the gateway would say that it is not sent
     gateway.says("Larch.*[0-9]+[.][0-9][0-9]")

@@ -4,11 +4,11 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -29,14 +29,19 @@ from services.lib.kit.fakes import MIDNIGHT, MemoryPublisher, record_of
 from services.lib.kit.provisioning import provision
 from services.lib.kit.service import Service
 from services.lib.kit.settings import KafkaSettings, ServiceSettings
+from tests.real.conftest import entered
+from tests.real.rig import kafka as real_kafka
+from tests.real.rig.kafka import Kafka
 
 TOPIC = CHAT_MESSAGES
 POISON = "a text that the handler cannot bear"
 
 
-class Cluster(Protocol):
-    @property
-    def bootstrap(self) -> str: ...
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """A broker of this module's own: what others have written would be read by every group here."""
+    with ExitStack() as stack:
+        yield entered(stack, real_kafka.kafka(tmp_path_factory.mktemp("kafka")))
 
 
 @dataclass
@@ -68,7 +73,7 @@ class Reader:
 
 
 @pytest.fixture
-async def broker(kafka: Cluster) -> KafkaSettings:
+async def broker(kafka: Kafka) -> KafkaSettings:
     settings = KafkaSettings(bootstrap=kafka.bootstrap)
     await provision(settings, [TOPIC], replication=1)
     return settings
@@ -253,9 +258,12 @@ async def test_the_brake_ends_the_consumer_and_nothing_behind_it_is_lost(
     found = await letters(broker, reader.group, 50)
     assert sorted(found) == sorted(places[:50])
     assert reader.handled == ["before"]
-    async with reader.running() as service:  # as an orchestrator would
-        await until(lambda: "after" in reader.handled)
-        assert not service.failed
+    starts = 0
+    while "after" not in reader.handled and starts < 5:  # as an orchestrator would
+        starts += 1
+        async with reader.running() as service:
+            await until(lambda: service.failed or "after" in reader.handled)
+    assert starts <= 2, "each start comes further"
     found = await letters(broker, reader.group, 60)
     assert sorted(found) == sorted(places)
     assert Place.parse(first).partition == partition

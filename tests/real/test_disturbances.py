@@ -16,7 +16,7 @@ from schemas.topics import PARTITIONS
 from tests.real.checker import check
 from tests.real.desk import Desk
 from tests.real.load import Load
-from tests.real.stage import DATABASES, SERVICES, Process, Stage
+from tests.real.stage import DATABASES, SERVICES, Line, Process, Stage
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -28,33 +28,11 @@ ROUTERS = 5
 _CRASHES: tuple[tuple[Literal["fast", "immediate"], int | None], ...] = (("fast", 70), ("immediate", None))
 """How PostgreSQL ends, and how many events are sent around it."""
 
-Line = dict[str, Process]
-
 
 @pytest.fixture(scope="module", autouse=True)
 def desk(stage: Stage) -> Iterator[None]:
     with Desk(stage.kafka.bootstrap):
         yield
-
-
-@pytest.fixture
-def line(stage: Stage) -> Iterator[Line]:
-    """One sound process of each service, whatever a test that failed left behind."""
-    for node in stage.kafka.nodes:
-        if not node.running:
-            node.start()
-    stage.kafka.wait()
-    if not stage.postgres.running:
-        stage.postgres.start()
-    missing = [name for name in SERVICES if not stage.running(name)]
-    stage.start_all(missing)
-    whole = {name: stage.running(name)[0] for name in SERVICES}
-    yield whole
-    for process in stage.processes:
-        if process.running and process is not whole[process.name]:
-            process.kill()
-        elif process.running:
-            process.resume()
 
 
 def test_two_of_every_service_and_five_routers_join_and_leave(stage: Stage, line: Line) -> None:

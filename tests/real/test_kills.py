@@ -28,6 +28,7 @@ SLICE = 90
 
 
 def test_killed_everywhere_while_500_messages_of_100_conversations_flow(stage: Stage) -> None:
+    stage.empty()
     load = Load(stage.kafka.bootstrap, 100, 500, gateway="kills")
     revivers = {name: Reviver(stage, name, faults) for name, faults in FAULTS.items()}
     with Desk(stage.kafka.bootstrap):

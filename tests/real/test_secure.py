@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.rig.kafka import Kafka
 from tests.real.router_alone import RouterAlone
 from tests.real.router_inputs import router_inputs
 from tests.real.stage import Stage
@@ -15,8 +14,9 @@ pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture
-def secured(bare_stage: Stage, kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> Stage:
+def secured(bare_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """The stage whose services are told of the secure listener alone."""
+    kafka = bare_stage.kafka
     told = {
         "BOOTSTRAP": kafka.secure_bootstrap,
         "SECURITY": "SASL_SSL",
@@ -54,8 +54,8 @@ def test_a_wrong_password_is_said_in_one_sentence(
     router = RouterAlone(secured, "refused").start(wait=False)
     assert router.child.wait(30) == 1
     (ended,) = (line for line in lines(router.log) if line["message"] == "did not start")
-    print(ended["why"])
     assert ended["why"].startswith(f"Kafka at {secured.kafka.secure_bootstrap} does not answer or refuses: ")
+    assert "Authentication failed" in ended["why"]
     assert "exception" not in ended
     said = router.log.read_text()
     assert "Traceback" not in said

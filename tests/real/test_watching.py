@@ -47,6 +47,7 @@ def configuration(stage: Stage) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def watched(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Prometheus over the line, once shoppers and agents have talked."""
+    stage.empty()  # counters that begin with this module
     stage.start_all()
     folder = tmp_path_factory.mktemp("prometheus")
     with ExitStack() as stack:

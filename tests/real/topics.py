@@ -1,11 +1,11 @@
-"""`read_all`: whole topics, as they lie there now."""
+"""`Topics`: whole topics, as they lie there now; at each call read on from where the last one ended."""
 
-from collections.abc import Iterable
 from time import monotonic
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from tests.real.checker.log import Log, Record
 
@@ -13,36 +13,56 @@ _STUCK_S = 30.0
 """Without a record for so long although some are missing, reading gives up."""
 
 
-def read_all(bootstrap: str, topics: Iterable[str] | None = None, *, within_s: float = 10.0) -> Log:
-    """All records of the topics (names on the wire; None: all that begin with `baton.`, dead letters included), from
-    the beginning up to the ends of the partitions at the start of the call. `within_s` bounds each question to Kafka.
-    Raises `TimeoutError` where Kafka gives no more although more is there.
-    """
-    there = AdminClient({"bootstrap.servers": bootstrap}).list_topics(timeout=within_s).topics
-    names = sorted(name for name in there if name.startswith("baton.")) if topics is None else list(topics)
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": "reads-all",  # asked for by the client; nothing is committed
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "error",
-            "fetch.wait.max.ms": 50,
+class Topics:
+    """All topics whose names begin with `baton.`, dead letters included."""
+
+    def __init__(self, bootstrap: str, *, within_s: float = 10.0) -> None:
+        """`within_s` bounds each question to Kafka."""
+        self._within_s = within_s
+        self._admin = AdminClient({"bootstrap.servers": bootstrap})
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "reads-all",  # asked for by the client; nothing is committed
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 50,
+            }
+        )
+        self._read_to: dict[tuple[str, int], int] = {}
+        self._records: list[Record] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._consumer.close()
+
+    def read(self) -> Log:
+        """All records up to the ends of the partitions at the start of the call. Raises `TimeoutError` where Kafka
+        gives no more although more is there."""
+        new = {place: end for place, end in self._ends().items() if end > self._read_to.get(place, 0)}
+        if new:
+            self._consumer.assign([TopicPartition(*place, self._read_to.get(place, 0)) for place in new])
+            self._records += _read(self._consumer, new)
+            self._read_to |= new
+        return Log(tuple(self._records))
+
+    def _ends(self) -> dict[tuple[str, int], int]:
+        there = self._admin.list_topics(timeout=self._within_s).topics
+        asked = {
+            TopicPartition(name, partition): OffsetSpec.latest()
+            for name in there
+            if name.startswith("baton.")
+            for partition in there[name].partitions
         }
-    )
-    try:
-        ends: dict[tuple[str, int], int] = {}
-        start = []
-        for name in names:
-            for partition in there[name].partitions if name in there else ():
-                low, high = consumer.get_watermark_offsets(TopicPartition(name, partition), timeout=within_s)
-                if high > low:
-                    ends[name, partition] = high
-                    start.append(TopicPartition(name, partition, low))
-        consumer.assign(start)
-        return Log(tuple(_read(consumer, ends)))
-    finally:
-        consumer.close()
+        if not asked:
+            return {}
+        answers = self._admin.list_offsets(asked, request_timeout=self._within_s)
+        return {(tp.topic, tp.partition): future.result().offset for tp, future in answers.items()}
 
 
 def _read(consumer: Consumer, ends: dict[tuple[str, int], int]) -> list[Record]:

@@ -12,7 +12,8 @@ leave, then clients close.
 
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import uvicorn
@@ -90,15 +91,35 @@ def deployable(name: str, settings: type[T], create: Callable[[T], Service]) -> 
 async def _real_kafka(kafka: KafkaSettings) -> None:
     """Raises `WrongSettings` where Kafka is the embedded one: in memory, and with one member a group."""
     admin = AIOKafkaAdminClient(**client_options(kafka))
+    said: list[str] = []
     try:
-        await admin.start()
-        cluster = await admin.describe_cluster()
+        with _overheard("aiokafka", said):
+            await admin.start()
+            cluster = await admin.describe_cluster()
     except KafkaError as error:
-        raise Unavailable(f"Kafka at {kafka.bootstrap} does not answer or refuses: {error}") from error
+        why = "; ".join(dict.fromkeys([str(error), *said]))
+        raise Unavailable(f"Kafka at {kafka.bootstrap} does not answer or refuses: {why}") from error
     finally:
         await admin.close()
     if is_embedded(cluster["cluster_id"]):
         raise WrongSettings(f"baton: {kafka.bootstrap} is an embedded Kafka: a service of its own needs a real one")
+
+
+@contextmanager
+def _overheard(name: str, said: list[str]) -> Iterator[None]:
+    """Adds what a logger says as errors meanwhile: that a password is wrong aiokafka tells its log alone."""
+    logger = logging.getLogger(name)
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    level, logger.propagate = logger.level, False
+    logger.setLevel(logging.ERROR)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = True
 
 
 def serve(app: Deployable, host: str, port: int) -> int:

@@ -2,16 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from confluent_kafka import Producer
 
 from tests.real.checker import check, outstanding
 from tests.real.load import INBOUND, Load
-from tests.real.router_inputs import publish, router_inputs
-from tests.real.settled import settled
-from tests.real.topics import read_all
+from tests.real.topics import Topics
 
 DEAD = f"{INBOUND}.dlq"
 
@@ -34,7 +31,8 @@ def test_what_was_sent_is_read_back_in_order(kafka: str) -> None:
     assert 0 < len(some) <= 15
     sent = load.send(rate=2000)
     assert load.remaining == 0
-    log = read_all(kafka, [INBOUND, DEAD])
+    with Topics(kafka) as topics:
+        log = topics.read()
     assert len(log.records) == len(load.plan)
     identities = {f"{raw['source']}#{raw['id']}" for r in log.records for raw in [json.loads(r.value or b"")]}
     assert identities == {said.identity for of_one in sent.conversations.values() for said in of_one}
@@ -53,16 +51,19 @@ def test_headers_and_what_is_no_json_are_read_as_they_are(kafka: str) -> None:
     producer = Producer({"bootstrap.servers": kafka})
     producer.produce(DEAD, key="web:a", value=b"\x00\xff", headers={"x-origin": f"{INBOUND}/0/7"})
     producer.flush(10)
-    (record,) = read_all(kafka).records
+    with Topics(kafka) as topics:
+        (record,) = topics.read().records
     assert (record.value, record.key, record.headers) == (b"\x00\xff", "web:a", {"x-origin": f"{INBOUND}/0/7"})
     assert record.short == "chat.inbound.dlq"
 
 
-def test_what_does_not_settle_is_said(kafka: str) -> None:
-    publish(kafka, router_inputs(2, 3, spread=timedelta(minutes=1), now=datetime.now(UTC)))
-    with pytest.raises(TimeoutError, match="6 things are outstanding"):
-        settled(kafka, None, within_s=0.5, briefs=False)
-
-
-def test_what_is_quiet_is_settled(kafka: str) -> None:
-    assert settled(kafka, None, within_s=10, quiet_s=0.2).records == ()
+def test_it_reads_on_where_it_ended(kafka: str) -> None:
+    producer = Producer({"bootstrap.servers": kafka})
+    with Topics(kafka) as topics:
+        assert topics.read().records == ()
+        for number in range(3):
+            producer.produce(DEAD, key="web:a", value=f"{number}".encode(), partition=number % 2)
+            producer.flush(10)
+            assert sorted(record.value or b"" for record in topics.read().records) == [
+                f"{n}".encode() for n in range(number + 1)
+            ]

@@ -74,9 +74,7 @@ async def test_many_that_start_at_once_migrate_once(database_url: str, database:
 
 async def test_two_services_of_one_process_do_not_mix_their_migrations(tmp_path: Path) -> None:
     urls = [f"sqlite+aiosqlite:///{tmp_path}/{n}.db" for n in range(4)]
-    await asyncio.gather(
-        *(migrate(url, (ingest.MIGRATIONS, router.MIGRATIONS)[n % 2]) for n, url in enumerate(urls))
-    )
+    await asyncio.gather(*(migrate(url, (ingest.MIGRATIONS, router.MIGRATIONS)[n % 2]) for n, url in enumerate(urls)))
     for n, url in enumerate(urls):
         database = Database(url)
         assert await differences(database, (ingest.tables, router.tables)[n % 2]) == []
