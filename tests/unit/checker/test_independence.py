@@ -10,10 +10,10 @@ REAL = Path(__file__).parents[2] / "real"
 FILES = sorted(
     [
         *(REAL / "checker").glob("*.py"),
-        *(REAL / f"{name}.py" for name in ("topics", "settled", "load", "texts", "desk", "router_inputs")),
+        *(REAL / f"{name}.py" for name in ("topics", "load", "texts", "desk", "router_inputs")),
     ]
 )
-KAFKA = {"topics", "settled", "load", "desk", "router_inputs"}
+KAFKA = {"topics", "load", "desk", "router_inputs"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])

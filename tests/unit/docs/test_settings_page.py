@@ -91,7 +91,12 @@ def test_the_example_sets_what_exists() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_with_its_secrets_filled_in_the_example_starts_every_service(service: str, env: pytest.MonkeyPatch) -> None:
+def test_with_its_secrets_filled_in_the_example_starts_every_service(
+    service: str, env: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = tmp_path / "kafka-ca.pem"
+    authority.touch()
+    env.setenv("BATON_KAFKA__CA_FILE", str(authority))
     for name in ("BATON_IDENTITY_KEY", "BATON_TRANSCRIPT_TOKEN"):
         env.setenv(name, "s" * 32)
     env.setenv("BATON_DEAD_LETTER_KEY", Vault.new_key())
