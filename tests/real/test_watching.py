@@ -26,7 +26,7 @@ INTERVAL_S = 1
 """In place of the 15 seconds of the file: rates need two scrapes."""
 WITHIN_S = 60.0
 
-SHORT_LIVED = frozenset({"BatonEventsLate"})
+SHORT_LIVED = frozenset({"BatonEventsLate", "BatonEventsLateSlowly"})
 """Alerts that may be pending, and no more, on a line that has run for a minute: all their windows see its start, when
 models are loaded and one slow event weighs much. Hence their five minutes of patience."""
 

@@ -114,8 +114,9 @@ class Kafka:
         for node in waited_for:
             admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{node.port}", "log_level": 0, **_QUICK})
             while (lack := _lack(admin, wanted)) is not None:
-                if not node.running:
-                    raise RuntimeError(f"Kafka node {node.id} ended by itself:\n{tail(node.log)}")
+                for other in waited_for:
+                    if not other.running:
+                        raise RuntimeError(f"Kafka node {other.id} ended by itself:\n{tail(other.log)}")
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"Kafka node {node.id}: {lack} after {timeout_s:g} s:\n{tail(node.log)}")
                 time.sleep(0.1)
