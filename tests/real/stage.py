@@ -297,6 +297,11 @@ class Reviver:
             self._current = self._started()
 
     @property
+    def current(self) -> Process:
+        """The one that runs now."""
+        return self._current
+
+    @property
     def ready(self) -> bool:
         """Whether a process runs that is ready, or nothing more will come."""
         return self.failed is not None or self._current.wrong() == []

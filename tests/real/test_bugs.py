@@ -4,6 +4,7 @@ What it finds is named: a checker that complains about anything at all would pas
 """
 
 import json
+import re
 import signal
 import uuid
 from collections.abc import Callable, Iterator
@@ -108,14 +109,15 @@ def test_two_members_write_one_conversation(bare_stage: Stage) -> None:
         return problems
 
     assert run("round_robin") == []
-    found(run("round_robin_without_locks"), ("ai_unavailable, and Answer",))
+    # Which of the two shows depends on who wrote last.
+    found(run("round_robin_without_locks"), ("ai_unavailable, and Answer|has two events with",))
 
 
 def found(problems: list[str], signs: tuple[str, ...]) -> None:
     """Each sign is in a problem, and without them the test shows what there was."""
     print(f"{len(problems)} problems:", *problems[:5], sep="\n")
     for sign in signs:
-        assert any(sign in problem for problem in problems), (sign, problems[:20])
+        assert any(re.search(sign, problem) for problem in problems), (sign, problems[:20])
 
 
 def with_feedback(inputs: list[Ready]) -> list[Ready]:
